@@ -28,20 +28,21 @@ DateLike = str | date | pd.Timestamp
 def as_date(value: DateLike, name: str = "date") -> pd.Timestamp:
     """Return a session date as a zone-free midnight timestamp.
 
+    A time of day and its zone are dropped, not converted: the session is the date as written.
+
     Raises
     ------
     DataError
-        The value is not a date.
+        The value is not a date in ISO form. Words such as today are refused: only the caller may read the clock.
     """
-    stamp = pd.to_datetime(str(value), errors="coerce")
+    text = str(value).strip()
+    stamp = pd.to_datetime(text, format="ISO8601", errors="coerce") if text[:1].isdigit() else pd.NaT
     if pd.isna(stamp):
         raise DataError(f"{name} is not a date: {value!r}. Write it as YYYY-MM-DD.")
     return pd.Timestamp(stamp).tz_localize(None).normalize().as_unit("us")
 
 
-def check_span(
-    start: DateLike | None, end: DateLike | None
-) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+def check_span(start: DateLike | None, end: DateLike | None) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
     """Return both ends of a span as timestamps, refusing an end before its start."""
     a = None if start is None else as_date(start, "start")
     b = None if end is None else as_date(end, "end")
@@ -101,10 +102,12 @@ class Panel:
     source: str = ""
 
     def __post_init__(self) -> None:
-        index = pd.DatetimeIndex(self.index, freq=None).tz_localize(None).as_unit("us")
+        index = pd.DatetimeIndex(self.index).tz_localize(None).as_unit("us")
         if not index.is_monotonic_increasing or not index.is_unique:
             raise DataError("A panel's dates must be ascending and unique. Sort them and drop duplicates.")
-        object.__setattr__(self, "index", index.rename("ts"))
+        if len(late := index[index != index.normalize()]):
+            raise DataError(f"A panel's dates are sessions without a time of day; got {late[0]}. Normalize them.")
+        object.__setattr__(self, "index", pd.DatetimeIndex(index.to_numpy(), name="ts"))
         object.__setattr__(self, "symbols", tuple(map(str, self.symbols)))
         if len(set(self.symbols)) != len(self.symbols):
             raise DataError(f"A panel's symbols must be distinct; got {', '.join(self.symbols)}.")
@@ -112,26 +115,21 @@ class Panel:
         for name in PRICE_FIELDS:
             array = _locked(getattr(self, name))
             if array.shape != shape:
-                raise DataError(
-                    f"Panel field {name} has shape {array.shape}; dates and symbols give {shape}."
-                )
-            if name != "volume" and np.any(array <= 0):
-                t, i = np.argwhere(array <= 0)[0]
+                raise DataError(f"Panel field {name} has shape {array.shape}; dates and symbols give {shape}.")
+            wrong, rule = (array < 0, "zero or above") if name == "volume" else (array <= 0, "above zero")
+            if wrong.any():
+                t, i = np.argwhere(wrong)[0]
                 raise DataError(
                     f"{self.symbols[i]} has {name} {array[t, i]:g} on {index[t]:%Y-%m-%d}. "
-                    "Prices must be above zero, or NaN where unknown."
+                    f"It must be {rule}, or NaN where unknown."
                 )
             if np.any(np.isinf(array)):
-                raise DataError(
-                    f"Panel field {name} holds an infinite value. Use NaN where a value is unknown."
-                )
+                raise DataError(f"Panel field {name} holds an infinite value. Use NaN where a value is unknown.")
             object.__setattr__(self, name, array)
         extra = {key: _locked(value) for key, value in self.extra.items()}
         for key, value in extra.items():
             if value.shape not in {shape, shape[:1]}:
-                raise DataError(
-                    f"Panel extra {key} has shape {value.shape}; accepted: {shape[:1]} or {shape}."
-                )
+                raise DataError(f"Panel extra {key} has shape {value.shape}; accepted: {shape[:1]} or {shape}.")
         object.__setattr__(self, "extra", extra)
 
     @classmethod
@@ -235,14 +233,12 @@ class Panel:
 
     def complete(self) -> Panel:
         """Return the rows on which every symbol's close is known."""
-        return self._rows(np.isfinite(self.close).all(axis=1))
+        return self._rows(np.asarray(np.isfinite(self.close).all(axis=1)))
 
     def append(self, later: Panel) -> Panel:
         """Return this panel followed by a later one with the same symbols; extras common to both are kept."""
         if later.symbols != self.symbols:
-            raise DataError(
-                f"Cannot append symbols {later.symbols} to {self.symbols}; they must be the same."
-            )
+            raise DataError(f"Cannot append symbols {later.symbols} to {self.symbols}; they must be the same.")
         return Panel(
             index=pd.DatetimeIndex(self.index.append(later.index)),
             symbols=self.symbols,
@@ -251,9 +247,7 @@ class Panel:
             low=np.concatenate([self.low, later.low]),
             close=np.concatenate([self.close, later.close]),
             volume=np.concatenate([self.volume, later.volume]),
-            extra={
-                k: np.concatenate([self.extra[k], later.extra[k]]) for k in self.extra if k in later.extra
-            },
+            extra={k: np.concatenate([self.extra[k], later.extra[k]]) for k in self.extra if k in later.extra},
             source=self.source,
         )
 
@@ -266,7 +260,7 @@ class Panel:
     @property
     def trades_weekends(self) -> bool:
         """Whether the calendar has weekend sessions, as crypto does."""
-        return bool((self.index.dayofweek >= 5).any())
+        return bool((self.index.day_of_week >= 5).any())
 
     @property
     def periods_per_year(self) -> int:
@@ -274,11 +268,11 @@ class Panel:
         return 365 if self.trades_weekends else 252
 
     def next_sessions(self, n: int) -> pd.DatetimeIndex:
-        """Return the `n` days after the last one: every day with weekends, else weekdays, holidays included."""
+        """Return the next `n` days: every day where weekends trade, else weekdays, holidays included."""
+        if not len(self):
+            raise DataError("An empty panel has no next sessions. Widen its dates.")
         frequency = "D" if self.trades_weekends else "B"
-        return pd.date_range(self.index[-1], periods=n + 1, freq=frequency, inclusive="right")[-n:].as_unit(
-            "us"
-        )
+        return pd.date_range(self.index[-1], periods=n + 1, freq=frequency, inclusive="right")[-n:].as_unit("us")
 
     @cached_property
     def snapshot_id(self) -> str:

@@ -1,0 +1,149 @@
+"""A strategy in simulated worlds: from today's position through many futures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from quantlib.backtest.run import run_account
+from quantlib.costs import Costs
+from quantlib.errors import DataError
+from quantlib.simulators import Simulator
+from quantlib.strategies import Strategy
+from quantlib.types import FloatArray, Panel
+
+
+@dataclass(frozen=True)
+class WorldsResult:
+    """Outcomes of one strategy over the same horizon in `n` simulated worlds.
+
+    Parameters
+    ----------
+    simulator, horizon, seed
+        What made the worlds.
+    calibrated_on
+        How many sessions of history the simulator learned from.
+    paths
+        The account's value from the as-of close on, 1 at the start [n, horizon + 1].
+    hold
+        Return of holding the strategy's symbols in equal parts, without costs, in the same worlds [n].
+    dates
+        The horizon's sessions, the as-of session first [horizon + 1].
+    """
+
+    simulator: str
+    horizon: int
+    seed: int
+    calibrated_on: int
+    paths: FloatArray
+    hold: FloatArray
+    dates: pd.DatetimeIndex
+
+    @property
+    def returns(self) -> FloatArray:
+        """Net return of the account over the horizon, one a world [n]."""
+        return np.asarray(self.paths[:, -1] - 1.0)
+
+    @property
+    def mean(self) -> float:
+        """Expected net return over the horizon."""
+        return float(self.returns.mean())
+
+    @property
+    def mean_interval(self) -> tuple[float, float]:
+        """The 95 % interval of `mean`: from the finite number of worlds, and from the finite history behind them.
+
+        The mean of h sessions is h times a daily mean that was estimated on T sessions; where the position is
+        like today's, its standard error is the outcomes' standard deviation times the root of h / T. Model error
+        comes on top: compare simulators.
+        """
+        spread = float(self.returns.std(ddof=1))
+        error = spread * np.sqrt(1.0 / len(self.returns) + self.horizon / self.calibrated_on)
+        return self.mean - 1.96 * float(error), self.mean + 1.96 * float(error)
+
+    @property
+    def probability_of_loss(self) -> float:
+        """Share of worlds in which the account ends lower than it starts; standing aside is no loss."""
+        return float((self.returns < 0).mean())
+
+    def quantile(self, q: float) -> float:
+        """Return the net return that a share `q` of worlds stays at or below."""
+        return float(np.quantile(self.returns, q))
+
+
+def recent_history(strategy: Strategy, panel: Panel, *, least: int = 504) -> Panel:
+    """Return the shortest tail of a panel on which the strategy decides today what it decides on all of it.
+
+    Worlds are attached to this tail. A rule that remembers (an open pair trade, a monthly choice) may need more
+    history than its warm-up; the tail is doubled until the last decisions agree.
+    """
+    full = strategy.targets(panel).to_numpy()[-2:]
+    rows = max(least, 2 * strategy.warmup)
+    while rows < len(panel):
+        tail = panel.tail(rows)
+        if np.allclose(strategy.targets(tail).to_numpy()[-2:], full, rtol=0, atol=1e-6):
+            return tail
+        rows *= 2
+    return panel
+
+
+def evaluate_in_worlds(
+    strategy: Strategy,
+    simulator: Simulator,
+    panel: Panel,
+    *,
+    n: int = 1000,
+    horizon: int = 21,
+    seed: int = 0,
+    costs: Costs | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> WorldsResult:
+    """Return how the strategy fares over the next `horizon` sessions in `n` worlds that start at today's prices.
+
+    The simulator is calibrated on the whole panel of the strategy's symbols. In every world the strategy goes on
+    deciding, with its costs, from the position it holds at the panel's last close; the same code runs as on history.
+
+    Parameters
+    ----------
+    panel
+        History up to the as-of date; its last row is the starting point.
+    on_progress
+        Called with (worlds done, n) now and then.
+
+    Raises
+    ------
+    DataError
+        A symbol's last close is unknown, so there is no price to start from.
+    """
+    own = panel.select(strategy.symbols).complete()
+    if len(own) == 0 or own.index[-1] != panel.index[-1]:
+        last = f"; the last shared session is {own.index[-1]:%Y-%m-%d}" if len(own) else ""
+        raise DataError(
+            f"Not every price of {', '.join(strategy.symbols)} is known on {panel.index[-1]:%Y-%m-%d}{last}. "
+            "Choose an as-of date on which all of them traded."
+        )
+    costs = costs or Costs()
+    history = recent_history(strategy, own)
+    start = len(history) - 1
+    paths = np.empty((n, horizon + 1))
+    hold = np.empty(n)
+    dates = history.index[-1:].append(own.next_sessions(horizon))
+    for i, world in enumerate(simulator.paths(own, n=n, horizon=horizon, seed=seed)):
+        joined = history.append(world)
+        equity = run_account(joined, strategy.targets(joined), costs=costs).equity[start:]
+        paths[i] = equity / equity[0]
+        hold[i] = (world.close[-1] / history.close[-1]).mean() - 1.0
+        if on_progress is not None and ((i + 1) % 50 == 0 or i + 1 == n):
+            on_progress(i + 1, n)
+    return WorldsResult(
+        simulator=simulator.name,
+        horizon=horizon,
+        seed=seed,
+        calibrated_on=len(own) - 1,
+        paths=paths,
+        hold=hold,
+        dates=pd.DatetimeIndex(dates),
+    )

@@ -1,0 +1,115 @@
+"""What a strategy is: a frozen definition that turns a panel into target weights, and can say why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from quantlib.errors import StrategyError
+from quantlib.types import Panel
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a strategy holds what it holds at the last bar of a panel.
+
+    Parameters
+    ----------
+    signal, unit
+        Name of the number the decision hangs on, and its unit ("percent" or "ratio").
+    series
+        That number through time, one column a line.
+    levels
+        The thresholds it is compared with, by name.
+    value
+        Its latest value; NaN while warming up.
+    percentile
+        Where that stands in its own history, 0 to 1.
+    reasons
+        Sentences with their numbers in them.
+    invalidation
+        One sentence: what would turn the decision around.
+    """
+
+    signal: str
+    unit: str
+    series: pd.DataFrame
+    levels: dict[str, float]
+    value: float
+    percentile: float
+    reasons: tuple[str, ...]
+    invalidation: str
+
+
+class Strategy(BaseModel):
+    """Base of all strategies: the fields are the parameters, and the whole is hashed into `id`.
+
+    A family sets `family`, `title` and `description`, and writes `symbols`, `warmup`, `decide` and `explain`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: ClassVar[str]
+    title: ClassVar[str]
+    description: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols it trades."""
+
+    @property
+    @abstractmethod
+    def warmup(self) -> int:
+        """How many bars it needs before its first decision can differ from nothing."""
+
+    @abstractmethod
+    def decide(self, panel: Panel) -> pd.DataFrame:
+        """Return target weights on the sessions where a decision is possible; `panel` has just its symbols."""
+
+    @abstractmethod
+    def explain(self, panel: Panel) -> Explanation:
+        """Return why the decision at the panel's last close is what it is."""
+
+    @property
+    def id(self) -> str:
+        """Family and content hash; equal definitions have equal ids on every machine."""
+        canonical = json.dumps(
+            {"family": self.family, **self.model_dump(mode="json")}, sort_keys=True, separators=(",", ":")
+        )
+        return f"{self.family}-{hashlib.sha256(canonical.encode()).hexdigest()[:10]}"
+
+    def targets(self, panel: Panel) -> pd.DataFrame:
+        """Return target weights decided at each close [time x panel.symbols], as fractions of equity.
+
+        A row uses nothing later than its own close. Before warm-up the weights are 0; where a symbol's price is
+        unknown the last decision stands. Every entry is finite.
+
+        Raises
+        ------
+        DataError
+            A symbol of the definition is not in the panel.
+        StrategyError
+            The decision holds an infinite weight.
+        """
+        decided = self.decide(panel.select(self.symbols))
+        weights = decided.reindex(index=panel.index).ffill().fillna(0.0)
+        weights = weights.reindex(columns=list(panel.symbols), fill_value=0.0).rename_axis(columns="symbol")
+        if not np.isfinite(weights.to_numpy()).all():
+            raise StrategyError(f"{self.title} decided an infinite weight. Check its parameters: {self!r}.")
+        return weights
+
+
+def percentile_of_last(series: pd.Series) -> float:
+    """Return the share of a series' known values at or below its last one; NaN where that is unknown."""
+    known = series.dropna()
+    if known.empty or pd.isna(series.iloc[-1]):
+        return float("nan")
+    return float((known <= known.iloc[-1]).mean())

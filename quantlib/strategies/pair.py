@@ -1,0 +1,159 @@
+"""Mean reversion of a hedged pair."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numba
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from quantlib.charts.numbers import percent, ratio
+from quantlib.strategies.base import Explanation, Strategy, percentile_of_last
+from quantlib.types import FloatArray, Panel
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def pair_side_nb(z: FloatArray, beta: FloatArray, entry: float, leave: float, stop: float) -> FloatArray:
+    """Return, per bar, the signed hedge ratio held: +beta long the spread, -beta short it, 0 flat.
+
+    The hedge ratio is frozen at entry. After a stop there is no new entry until |z| has come back inside `leave`.
+    """
+    held = np.zeros(z.shape[0])
+    side = 0.0
+    ratio = 0.0
+    blocked = False
+    for t in range(z.shape[0]):
+        value = z[t]
+        if np.isfinite(value):
+            if blocked and abs(value) <= leave:
+                blocked = False
+            if side != 0.0:
+                if abs(value) >= stop and value * side < 0:
+                    side = 0.0
+                    blocked = True
+                elif value * side >= -leave:
+                    side = 0.0
+            if side == 0.0 and not blocked and entry <= abs(value) < stop and beta[t] > 0:
+                side = -1.0 if value > 0 else 1.0
+                ratio = beta[t]
+        held[t] = side * ratio
+    return held
+
+
+class Pair(Strategy):
+    """Trade the spread of two related symbols back to its mean, hedged by rolling least squares.
+
+    The spread is the residual of log(y) on log(x) over the last `lookback` sessions, in units of its own standard
+    deviation there (z). Enter at |z| of `entry`, leave at `exit`, give up at `stop`. Gross exposure is one times
+    equity. Source: Gatev, Goetzmann and Rouwenhorst (2006), "Pairs trading: performance of a relative-value
+    arbitrage rule", with a regression hedge instead of normalised prices.
+    """
+
+    family: ClassVar[str] = "pair"
+    title: ClassVar[str] = "Pair, mean reversion"
+    description: ClassVar[str] = (
+        "Two businesses under the same forces drift apart and come back: buy the cheap one, sell the dear one."
+    )
+
+    y: str = Field(default="KO", title="First leg", description="Bought when the spread is low.")
+    x: str = Field(default="PEP", title="Second leg", description="The hedge.")
+    lookback: int = Field(default=252, ge=20, le=2000, title="Look-back", description="Sessions of the regression.")
+    entry: float = Field(default=2.0, gt=0, le=10, title="Enter at |z|")
+    exit: float = Field(default=0.5, ge=0, le=10, title="Leave at |z|")
+    stop: float = Field(default=4.0, gt=0, le=20, title="Give up at |z|")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.x == self.y:
+            raise ValueError(f"the two legs must differ; got {self.y} twice")
+        if not self.exit < self.entry < self.stop:
+            raise ValueError(
+                f"leave, enter and give up must rise in that order; got {self.exit}, {self.entry}, {self.stop}"
+            )
+        return self
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Both legs."""
+        return (self.y, self.x)
+
+    @property
+    def warmup(self) -> int:
+        """The regression's length."""
+        return self.lookback
+
+    def _spread(self, panel: Panel) -> pd.DataFrame:
+        """Return beta and z on the sessions where both closes are known."""
+        log = panel.complete().frame("close").apply(np.log)
+        y, x = log[self.y], log[self.x]
+        window_y, window_x = y.rolling(self.lookback), x.rolling(self.lookback)
+        variance = window_x.var()
+        beta = (window_y.cov(x) / variance).where(variance > 0)
+        residual = (y - window_y.mean()) - beta * (x - window_x.mean())
+        # In-sample residual variance of a regression with intercept: var(y) - beta^2 var(x), n - 2 in the divisor.
+        spare = (window_y.var() - beta**2 * variance) * (self.lookback - 1) / (self.lookback - 2)
+        z = residual / np.sqrt(spare.where(spare > 0))
+        return pd.DataFrame({"beta": beta, "z": z})
+
+    def decide(self, panel: Panel) -> pd.DataFrame:
+        """Return the weights: both legs at once, gross exposure 1 while a trade is on."""
+        spread = self._spread(panel)
+        z, beta = (spread[c].to_numpy(dtype=np.float64) for c in ("z", "beta"))
+        held = pair_side_nb(z, beta, self.entry, self.exit, self.stop)
+        gross = 1.0 + np.abs(held)
+        weights = pd.DataFrame({self.y: np.sign(held) / gross, self.x: -held / gross}, index=spread.index)
+        return weights.where(spread["z"].notna())
+
+    def explain(self, panel: Panel) -> Explanation:
+        """Return the spread's z, the hedge ratio and the distance to the next action."""
+        pair = panel.select(self.symbols)
+        spread = self._spread(pair)
+        z = spread["z"].rename("Spread z")
+        now = float(z.iloc[-1]) if len(z) else float("nan")
+        if not np.isfinite(now):
+            return Explanation(
+                signal="Spread in standard deviations",
+                unit="ratio",
+                series=z.to_frame(),
+                levels={},
+                value=now,
+                percentile=float("nan"),
+                reasons=(f"There are fewer than {self.lookback} shared sessions, so there is no signal yet.",),
+                invalidation=f"A signal needs {self.lookback} sessions on which both prices are known.",
+            )
+        held = float(np.sign(self.targets(pair)[self.y].iloc[-1]))
+        dear, cheap = (self.y, self.x) if now > 0 else (self.x, self.y)
+        reasons = [
+            f"{dear} is dear against {cheap}: the spread stands {ratio(abs(now))} standard deviations from its "
+            f"{self.lookback}-session mean.",
+            f"Each dollar of {self.y} is hedged by {ratio(spread['beta'].iloc[-1])} dollars of {self.x}.",
+            f"It was at least as far from its mean on {percent((z.dropna().abs() >= abs(now)).mean(), 0)} of past sessions.",
+        ]
+        if held:
+            way = "long" if held > 0 else "short"
+            reasons.append(f"The spread is held {way} until it is within {self.exit:g} of its mean.")
+            invalidation = f"The trade is given up if the spread widens to {self.stop:g} standard deviations."
+        else:
+            reasons.append(f"No trade is on: entry is at {self.entry:g}.")
+            invalidation = (
+                f"A trade starts when the spread reaches {self.entry:g}, which is {ratio(self.entry - abs(now))} away."
+                if abs(now) < self.entry
+                else f"A trade was given up; the next starts only after the spread is within {self.exit:g} again."
+            )
+        return Explanation(
+            signal="Spread in standard deviations",
+            unit="ratio",
+            series=z.to_frame(),
+            levels={
+                "enter short": self.entry,
+                "leave short": self.exit,
+                "leave long": -self.exit,
+                "enter long": -self.entry,
+            },
+            value=now,
+            percentile=percentile_of_last(z),
+            reasons=tuple(reasons),
+            invalidation=invalidation,
+        )

@@ -1,0 +1,119 @@
+"""Rotation: switch into the strongest of a set."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from quantlib.charts.numbers import percent, signed_percent
+from quantlib.strategies.base import Explanation, Strategy, percentile_of_last
+from quantlib.types import Panel
+
+
+class Rotation(Strategy):
+    """Each month, hold the `top` symbols with the highest return over the last `lookback` sessions.
+
+    The choice is made at the close of a month's first session. With `absolute`, a symbol whose own return is not
+    above zero is replaced by cash. Source: Jegadeesh and Titman (1993), "Returns to buying winners and selling
+    losers"; the cash filter after Antonacci (2014), "Dual Momentum Investing".
+    """
+
+    family: ClassVar[str] = "rotation"
+    title: ClassVar[str] = "Momentum rotation"
+    description: ClassVar[str] = "Winners of the last months tend to stay ahead: switch into the strongest, monthly."
+
+    universe: tuple[str, ...] = Field(default=("MTUM", "QUAL", "SIZE", "USMV", "VLUE"), min_length=2, title="Symbols")
+    lookback: int = Field(default=126, ge=5, le=1000, title="Look-back", description="Sessions of the return.")
+    top: int = Field(default=1, ge=1, le=50, title="How many to hold")
+    absolute: bool = Field(
+        default=True, title="Cash filter", description="Hold cash instead of a symbol that has not risen."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(set(self.universe)) != len(self.universe):
+            raise ValueError(f"each symbol may stand once; got {', '.join(self.universe)}")
+        if self.top >= len(self.universe):
+            raise ValueError(f"top ({self.top}) must be less than the number of symbols ({len(self.universe)})")
+        return self
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols it chooses from."""
+        return self.universe
+
+    @property
+    def warmup(self) -> int:
+        """The look-back, and one bar to measure from."""
+        return self.lookback + 1
+
+    def _momentum(self, panel: Panel) -> pd.DataFrame:
+        """Return the look-back return on sessions where every close is known."""
+        close = panel.complete().frame("close")
+        return close / close.shift(self.lookback) - 1.0
+
+    def decide(self, panel: Panel) -> pd.DataFrame:
+        """Return the weights, decided at each month's first session and standing until the next."""
+        momentum = self._momentum(panel)
+        days = pd.DatetimeIndex(momentum.index)
+        month = pd.Series(days.year * 12 + days.month, index=days)
+        chosen = momentum[(month != month.shift()) & momentum.notna().all(axis=1)]
+        # Ties go to the symbol named first, so the choice never depends on sorting details.
+        rank = chosen.rank(axis=1, ascending=False, method="first")
+        held = rank <= self.top
+        if self.absolute:
+            held &= chosen > 0
+        weights = held.astype(np.float64) / self.top
+        return weights.reindex(momentum.index).ffill()
+
+    def explain(self, panel: Panel) -> Explanation:
+        """Return the lead of the strongest, the ranking and what is held."""
+        own = panel.select(self.universe)
+        momentum = self._momentum(own)
+        if momentum.empty or momentum.iloc[-1].isna().any():
+            return Explanation(
+                signal=f"Return over {self.lookback} sessions",
+                unit="percent",
+                series=momentum,
+                levels={"cash": 0.0},
+                value=float("nan"),
+                percentile=float("nan"),
+                reasons=(f"There are fewer than {self.warmup} shared sessions, so there is no signal yet.",),
+                invalidation=f"A signal needs {self.warmup} sessions on which every price is known.",
+            )
+        ranked = momentum.iloc[-1].sort_values(ascending=False)
+        two_best = np.sort(momentum.dropna().to_numpy(), axis=1)[:, -2:]
+        lead = pd.Series(two_best[:, 1] - two_best[:, 0])
+        weights = self.targets(own).iloc[-1]
+        held = [symbol for symbol in self.universe if weights[symbol] > 0]
+        best, second = ranked.index[0], ranked.index[1]
+        reasons = [
+            f"{best} is strongest: {signed_percent(ranked.iloc[0])} over {self.lookback} sessions, against "
+            f"{signed_percent(ranked.iloc[1])} for {second}.",
+            f"The weakest is {ranked.index[-1]} with {signed_percent(ranked.iloc[-1])}.",
+        ]
+        if held:
+            reasons.append(f"Held since the last monthly choice: {', '.join(held)}.")
+        else:
+            reasons.append("At the last monthly choice none of the leaders had risen, so the money is in cash.")
+        if np.isfinite(rank := percentile_of_last(lead)):
+            reasons.append(f"The lead of {percent(lead.iloc[-1])} was smaller on {percent(rank, 0)} of past sessions.")
+        changed = held != [s for s in self.universe if s in ranked.index[: self.top] and ranked[s] > 0]
+        return Explanation(
+            signal=f"Return over {self.lookback} sessions",
+            unit="percent",
+            series=momentum,
+            levels={"cash": 0.0},
+            value=float(ranked.iloc[0]),
+            percentile=percentile_of_last(momentum[best]),
+            reasons=tuple(reasons),
+            invalidation=(
+                "The ranking has changed since: as things stand, the next monthly choice will switch."
+                if changed
+                else f"If {second} gains {percent(ranked.iloc[0] - ranked.iloc[1])} on {best} before the next month "
+                "starts, the choice switches."
+            ),
+        )

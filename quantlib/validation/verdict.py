@@ -1,0 +1,163 @@
+"""A first verdict on a strategy: is there anything in its record that a careful person would trust?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from quantlib.backtest import BacktestResult, active_returns, run
+from quantlib.charts.numbers import interval, percent, ratio, signed_percent
+from quantlib.costs import Costs
+from quantlib.metrics import cagr, sharpe_ratio
+from quantlib.strategies import Strategy
+from quantlib.types import Panel
+from quantlib.validation.leaks import LeakCertificate, certify
+
+Outcome = Literal["pass", "weak", "fail"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question asked of a strategy's record.
+
+    Parameters
+    ----------
+    key, title
+        Which question.
+    outcome
+        "pass", "weak" (not shown either way) or "fail".
+    value
+        The number it hangs on.
+    sentence
+        Why, with the numbers.
+    """
+
+    key: str
+    title: str
+    outcome: Outcome
+    value: float
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All checks of one strategy on one panel, and what they add up to."""
+
+    checks: tuple[Check, ...]
+    certificate: LeakCertificate
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst outcome among the checks."""
+        order: tuple[Outcome, ...] = ("fail", "weak", "pass")
+        return next(o for o in order if any(c.outcome == o for c in self.checks))
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        count = {o: sum(c.outcome == o for c in self.checks) for o in ("pass", "weak", "fail")}
+        start = {
+            "pass": "The record stands up to every check made here",
+            "weak": "The record does not show an edge beyond doubt",
+            "fail": "The record does not support trading this for profit",
+        }[self.outcome]
+        return f"{start}: {count['pass']} checks passed, {count['weak']} weak, {count['fail']} failed."
+
+
+def validate(
+    strategy: Strategy, panel: Panel, *, costs: Costs | None = None, result: BacktestResult | None = None, seed: int = 0
+) -> Verdict:
+    """Return the verdict on a strategy over a panel, after costs.
+
+    The checks: look-ahead (truncation), Sharpe ratio against zero, the last third against the first two, holding
+    the same symbols in equal parts, and costs doubled. They are necessary, not sufficient: nothing here corrects for
+    how many variants were tried.
+
+    Parameters
+    ----------
+    costs
+        Costs of the backtest; None takes the defaults.
+    result
+        The strategy's backtest on this panel with these costs, if it is at hand.
+    seed
+        Seed of the bootstrap intervals.
+    """
+    costs = costs or Costs()
+    own = panel.select(strategy.symbols)
+    result = result or run(own, strategy.targets(own), costs=costs)
+    returns = active_returns(result)
+    certificate = certify(strategy.targets, own)
+    checks = (
+        _no_look_ahead(certificate),
+        _above_zero(result, seed),
+        _holds_up(returns, result.periods_per_year),
+        _beats_holding(own, returns, costs),
+        _survives_costs(strategy, own, costs, result),
+    )
+    return Verdict(checks=checks, certificate=certificate)
+
+
+def _no_look_ahead(certificate: LeakCertificate) -> Check:
+    if certificate.passed:
+        sentence = f"No decision changed when the future was cut away at {certificate.checked} sessions."
+        return Check("look_ahead", "No look-ahead", "pass", 0.0, sentence)
+    sentence = (
+        f"{len(certificate.leaks)} of {certificate.checked} decisions changed when the future was cut away, first on "
+        f"{certificate.leaks[0]:%Y-%m-%d}: the rule uses prices it could not have known."
+    )
+    return Check("look_ahead", "No look-ahead", "fail", float(len(certificate.leaks)), sentence)
+
+
+def _above_zero(result: BacktestResult, seed: int) -> Check:
+    row = result.summary(seed=seed).loc[["sharpe_ratio"], ["value", "ci_low", "ci_high"]]
+    value, low, high = row.to_numpy(dtype=np.float64)[0]
+    outcome: Outcome = "weak" if not np.isfinite(low) else "pass" if low > 0 else "weak" if value > 0 else "fail"
+    tail = {
+        "pass": "the whole interval is above zero.",
+        "weak": "the interval includes zero, so chance alone could explain it.",
+        "fail": "it lost money for its risk.",
+    }[outcome]
+    sentence = f"Sharpe ratio after costs is {interval(value, low, high, 'ratio')}; {tail}"
+    return Check("sharpe", "Sharpe ratio above zero", outcome, value, sentence)
+
+
+def _holds_up(returns: pd.Series, periods_per_year: int) -> Check:
+    cut = len(returns) * 2 // 3
+    if cut < 252 or len(returns) - cut < 126:
+        sentence = f"{len(returns)} sessions are too few to set a third aside."
+        return Check("last_third", "Holds up in the last third", "weak", float("nan"), sentence)
+    early, late = (sharpe_ratio(part, periods_per_year=periods_per_year) for part in (returns[:cut], returns[cut:]))
+    outcome: Outcome = "pass" if late > 0.5 * max(early, 0.0) and late > 0 else "weak" if late > 0 else "fail"
+    sentence = (
+        f"Sharpe ratio was {ratio(early)} until {returns.index[cut - 1]:%Y-%m-%d} and {ratio(late)} in the last third."
+    )
+    return Check("last_third", "Holds up in the last third", outcome, late, sentence)
+
+
+def _beats_holding(own: Panel, returns: pd.Series, costs: Costs) -> Check:
+    equal = pd.DataFrame(1.0 / len(own.symbols), index=own.index, columns=pd.Index(own.symbols, name="symbol"))
+    known = own.complete()
+    equal.loc[equal.index < known.index[0]] = 0.0
+    held = run(own, equal, costs=costs)
+    theirs = held.returns.loc[returns.index[0] :]
+    mine, other = (sharpe_ratio(r, periods_per_year=held.periods_per_year) for r in (returns, theirs))
+    outcome: Outcome = "pass" if mine > other else "weak" if mine > 0.8 * other else "fail"
+    rates = [percent(cagr(r, periods_per_year=held.periods_per_year)) for r in (returns, theirs)]
+    sentence = (
+        f"Sharpe ratio {ratio(mine)} and {rates[0]} a year, against {ratio(other)} and {rates[1]} for holding the same "
+        "symbols in equal parts."
+    )
+    return Check("holding", "Better than holding", outcome, mine - other, sentence)
+
+
+def _survives_costs(strategy: Strategy, own: Panel, costs: Costs, result: BacktestResult) -> Check:
+    double = costs.model_copy(update={name: 2 * value for name, value in costs.model_dump().items()})
+    worse = active_returns(run(own, strategy.targets(own), costs=double))
+    rate = cagr(worse, periods_per_year=result.periods_per_year)
+    before = cagr(active_returns(result), periods_per_year=result.periods_per_year)
+    outcome: Outcome = "pass" if rate > 0.5 * before and rate > 0 else "weak" if rate > 0 else "fail"
+    sentence = f"With costs doubled it makes {signed_percent(rate)} a year instead of {signed_percent(before)}."
+    return Check("costs", "Survives doubled costs", outcome, rate, sentence)

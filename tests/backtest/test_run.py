@@ -1,0 +1,198 @@
+"""The backtest against closed forms and an independent calculation in plain pandas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from quantlib.backtest import run
+from quantlib.backtest.kernel import simulate_account_nb
+from quantlib.costs import Costs
+from quantlib.errors import DataError, StrategyError
+from quantlib.strategies import READY, MACross
+from quantlib.types import Panel
+
+
+def plain_pandas_equity(panel: Panel, targets: pd.DataFrame, costs: Costs, cash: float, lag: int = 1) -> pd.Series:
+    """Return equity by walking from decision to decision with frames only; known prices throughout."""
+    close = panel.frame("close")
+    fill_price = panel.frame("open").fillna(close)
+    changed = targets.ne(targets.shift(fill_value=0.0)).any(axis=1)
+    decisions = [d for d in changed[changed].index if panel.index.get_loc(d) + lag < len(panel)]
+    fill_days = [panel.index[panel.index.get_loc(d) + lag] for d in decisions]
+    rate = (costs.commission_bps + costs.half_spread_bps) / 10_000
+    borrow = costs.borrow_bps_per_year / 10_000 / panel.periods_per_year
+
+    equity = pd.Series(cash, index=close.index)
+    shares = pd.Series(0.0, index=close.columns)
+    for k, (decision, day) in enumerate(zip(decisions, fill_days, strict=True)):
+        last = fill_days[k + 1] if k + 1 < len(fill_days) else None
+        price = fill_price.loc[day]
+        # Shorts carried into the fill day have already paid: `cash` here is after that day's borrow fee.
+        value = cash + (shares * price).sum()
+        estimate = rate * (targets.loc[decision] * value - shares * price).abs().sum()
+        bought = targets.loc[decision] * (value - estimate) / price - shares
+        cash = cash - (bought * price).sum() - rate * (bought * price).abs().sum()
+        shares = shares + bought
+
+        segment = close.loc[day:last]
+        fee = (-segment.shift() * shares.clip(upper=0.0)).sum(axis=1) * borrow
+        money = cash - fee.cumsum()
+        value_path = (segment * shares).sum(axis=1) + money
+        equity.loc[day:] = np.nan
+        equity.loc[segment.index] = value_path
+        if last is not None:
+            cash = money.loc[last]
+    return equity
+
+
+@pytest.mark.parametrize("name", READY)
+def test_every_ready_strategy_agrees_with_plain_pandas_on_the_sample(
+    name: str, stocks: Panel, factor_etfs: Panel
+) -> None:
+    strategy = READY[name]
+    world = stocks if set(strategy.symbols) <= set(stocks.symbols) else factor_etfs
+    panel = world.select(strategy.symbols)
+    costs = Costs()
+    result = run(panel, strategy.targets(panel), costs=costs)
+    expected = plain_pandas_equity(panel, result.targets, costs, 1_000_000.0)
+    assert len(result.trades) > 10
+    assert (result.equity / expected - 1.0).abs().max() < 1e-9
+
+
+def test_agrees_with_plain_pandas_where_opens_are_known_and_shorts_are_held(ohlcv: Panel) -> None:
+    panel = ohlcv.tail(1500)
+    targets = MACross(universe=("^GSPC",), fast=10, slow=30, allow_short=True).targets(panel)
+    costs = Costs(commission_bps=3.0, half_spread_bps=5.0, borrow_bps_per_year=120.0)
+    result = run(panel, targets, costs=costs)
+    expected = plain_pandas_equity(panel, targets, costs, 1_000_000.0)
+    assert (result.shares < 0).any().any()
+    assert (result.equity / expected - 1.0).abs().max() < 1e-9
+    first = result.trades.iloc[0]
+    assert first["price"] == panel.frame("open").loc[first["ts"], "^GSPC"]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(2, 60),
+    symbols=st.integers(1, 4),
+    bps=st.floats(0, 50),
+    lag=st.integers(1, 3),
+)
+def test_agrees_with_plain_pandas_on_made_up_panels(seed: int, n: int, symbols: int, bps: float, lag: int) -> None:
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, (n, symbols)), axis=0))
+    index = pd.bdate_range("2020-01-01", periods=n)
+    names = [f"S{i}" for i in range(symbols)]
+    panel = Panel.from_frames(pd.DataFrame(close, index=index, columns=names))
+    raw = rng.choice([-0.3, 0.0, 0.2, 0.3], size=(n, symbols))
+    targets = (
+        pd.DataFrame(raw, index=panel.index, columns=names)
+        .where(np.repeat(rng.random((n, 1)) < 0.4, symbols, axis=1))
+        .ffill()
+        .fillna(0.0)
+    )
+    costs = Costs(commission_bps=bps)
+    result = run(panel, targets, costs=costs, lag=lag)
+    expected = plain_pandas_equity(panel, targets, costs, 1_000_000.0, lag)
+    np.testing.assert_allclose(result.equity, expected, rtol=1e-9)
+
+
+def test_buy_and_hold_is_its_closed_form(small: Panel) -> None:
+    panel = small.select(["KO"])
+    costs = Costs(commission_bps=10.0, half_spread_bps=0.0)
+    result = run(panel, pd.DataFrame(1.0, index=panel.index, columns=["KO"]), costs=costs, cash=1000.0)
+    c = 0.001
+    close = panel.frame()["KO"]
+    growth = close.iloc[-1] / close.iloc[1]
+    assert result.equity.iloc[0] == 1000.0
+    assert result.equity.iloc[-1] == pytest.approx(1000.0 * ((1 - c) * growth + c * c), rel=1e-12)
+    assert len(result.trades) == 1
+    assert result.cash.min() >= 0.0
+
+
+def test_constant_mix_is_the_mean_of_returns_every_bar(small: Panel) -> None:
+    weights = pd.DataFrame(1 / 3, index=small.index, columns=list(small.symbols))
+    result = run(small, weights, costs=Costs.free(), rebalance="every_bar")
+    expected = small.returns().mean(axis=1)
+    np.testing.assert_allclose(result.returns.iloc[2:], expected.iloc[2:], rtol=1e-9, atol=1e-14)
+
+
+def test_the_account_reconciles_at_every_bar(stocks: Panel) -> None:
+    panel = stocks.select(["KO", "PEP"])
+    result = run(panel, READY["Coke against Pepsi"].targets(panel))
+    value = result.cash + (result.shares * panel.frame()).sum(axis=1)
+    np.testing.assert_allclose(result.equity, value, rtol=1e-12)
+    trade_costs = result.trades.groupby("ts")["cost"].sum().reindex(panel.index, fill_value=0.0)
+    borrowed = result.costs - trade_costs
+    assert (borrowed > -1e-9).all()
+    assert (borrowed[(result.shares.shift() < 0).any(axis=1)] > 0).all()
+    np.testing.assert_allclose(result.traded.sum(), result.trades["notional"].sum(), rtol=1e-12)
+
+
+def test_a_decision_is_filled_on_the_next_session_and_never_on_its_own(small: Panel) -> None:
+    result = run(small, MACross(universe=("MSFT",), fast=5, slow=20).targets(small))
+    position = pd.Series(range(len(small)), index=small.index)
+    waited = position[result.trades["ts"]].to_numpy() - position[result.trades["decided"]].to_numpy()
+    assert (waited == 1).all()
+
+
+def test_an_unknown_price_is_never_traded_and_the_order_waits() -> None:
+    index = pd.bdate_range("2022-01-03", periods=6)
+    close = pd.DataFrame({"A": [10.0, np.nan, np.nan, 12.0, 13.0, np.nan], "B": [5.0] * 6}, index=index)
+    panel = Panel.from_frames(close)
+    targets = pd.DataFrame({"A": 0.5, "B": 0.5}, index=panel.index)
+    result = run(panel, targets, costs=Costs.free(), cash=100.0)
+    trades = result.trades.set_index("symbol")
+    assert trades.loc["B", "ts"] == index[1]
+    assert trades.loc["A", "ts"] == index[3]
+    assert trades.loc["A", "price"] == 12.0
+    # On the last day A is unknown: it is valued at its last known close, not dropped and not invented.
+    assert result.equity.iloc[-1] == result.equity.iloc[-2]
+
+
+def test_the_hand_worked_case() -> None:
+    """Buy at 10, sell at 12, 1 % a side: worked out on paper."""
+    index = pd.bdate_range("2022-01-03", periods=5)
+    panel = Panel.from_frames(pd.DataFrame({"A": [9.0, 10.0, 11.0, 12.0, 1.0]}, index=index))
+    targets = pd.DataFrame({"A": [1.0, 1.0, 0.0, 0.0, 0.0]}, index=panel.index)
+    result = run(panel, targets, costs=Costs(commission_bps=100.0, half_spread_bps=0.0), cash=1000.0)
+    # 990 buys 99 shares for a fee of 9.90; 0.10 stays. Sold for 1188 with a fee of 11.88.
+    assert result.shares["A"].tolist() == pytest.approx([0, 99, 99, 0, 0])
+    assert result.equity.tolist() == pytest.approx([1000, 990.1, 1089.1, 1176.22, 1176.22])
+
+
+def test_a_ruined_account_is_closed_and_stays_there() -> None:
+    index = pd.bdate_range("2022-01-03", periods=5)
+    panel = Panel.from_frames(pd.DataFrame({"A": [10.0, 10.0, 30.0, 5.0, 5.0]}, index=index))
+    targets = pd.DataFrame({"A": [-1.0] * 5}, index=panel.index)
+    result = run(panel, targets, costs=Costs.free(), cash=100.0)
+    assert result.equity.iloc[2] <= 0
+    assert (result.equity.iloc[2:] == result.equity.iloc[2]).all()
+    assert (result.shares.iloc[2:] == 0).all().all()
+
+
+def test_the_compiled_kernel_equals_its_python_twin(small: Panel) -> None:
+    panel = small.tail(120)
+    targets = MACross(universe=("MSFT",), fast=5, slow=20, allow_short=True).targets(panel).to_numpy()
+    arguments = (panel.open, panel.close, targets, 0.0003, 0.00002, 1000.0, 1, False)
+    for compiled, plain in zip(simulate_account_nb(*arguments), simulate_account_nb.py_func(*arguments), strict=True):
+        np.testing.assert_array_equal(compiled, plain)
+
+
+def test_bad_input_is_refused_with_what_to_do(small: Panel) -> None:
+    good = pd.DataFrame(0.5, index=small.index, columns=list(small.symbols))
+    with pytest.raises(StrategyError, match="lag is 0"):
+        run(small, good, lag=0)
+    with pytest.raises(StrategyError, match="same order"):
+        run(small, good[["PEP", "KO", "MSFT"]])
+    with pytest.raises(StrategyError, match="use 0 for no position"):
+        run(small, good.mask(good.cumsum() < 2))
+    with pytest.raises(StrategyError, match="above zero"):
+        run(small, good, cash=0)
+    with pytest.raises(DataError, match="no sessions"):
+        run(small.tail(0), good.iloc[:0])

@@ -1,0 +1,110 @@
+"""Strategies in simulated worlds, against closed forms and plain counting."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from quantlib.backtest import evaluate_in_worlds, run
+from quantlib.backtest.worlds import recent_history
+from quantlib.costs import Costs
+from quantlib.errors import DataError
+from quantlib.simulators import GBM, StationaryBootstrap
+from quantlib.strategies import READY, MACross, Pair, Rotation
+from quantlib.types import Panel
+
+
+def always_in(symbol: str) -> MACross:
+    """Return a rule so slow to turn that it stays in a rising market throughout a short horizon."""
+    return MACross(universe=(symbol,), fast=100, slow=250)
+
+
+def test_holding_in_a_gbm_world_is_lognormal(stocks: Panel) -> None:
+    panel = stocks.select(["JNJ"]).until("2013-06-28")
+    strategy = always_in("JNJ")
+    assert strategy.targets(panel).iloc[-1].item() == 1.0
+    outcome = evaluate_in_worlds(strategy, GBM(), panel, n=600, horizon=10, seed=3)
+    log = np.diff(np.log(panel.close[:, 0]))
+    law = stats.norm(loc=10 * log.mean(), scale=np.sqrt(10) * log.std(ddof=1))
+    assert stats.kstest(np.log1p(outcome.returns), law.cdf).pvalue > 0.01
+    np.testing.assert_allclose(outcome.returns, outcome.hold, atol=1e-12)
+
+
+def test_the_same_seed_gives_the_same_worlds_and_more_worlds_keep_the_first(stocks: Panel) -> None:
+    panel = stocks.select(["KO", "PEP"])
+    few, many, other = (
+        evaluate_in_worlds(Pair(), StationaryBootstrap(), panel, n=n, horizon=5, seed=seed)
+        for n, seed in ((5, 1), (9, 1), (5, 2))
+    )
+    np.testing.assert_array_equal(few.paths, many.paths[:5])
+    assert not np.array_equal(few.hold, other.hold)
+
+
+def test_a_world_is_run_like_history(stocks: Panel) -> None:
+    """The outcome of one world equals a backtest over history and that world joined, measured from today."""
+    panel = stocks.select(["XOM"])
+    strategy = MACross(universe=("XOM",), fast=20, slow=60)
+    outcome = evaluate_in_worlds(strategy, GBM(), panel, n=1, horizon=21, seed=5)
+    world = next(iter(GBM().paths(panel, n=1, horizon=21, seed=5)))
+    joined = panel.append(world)
+    equity = run(joined, strategy.targets(joined), costs=Costs()).equity.iloc[-22:]
+    np.testing.assert_allclose(outcome.paths[0], equity / equity.iloc[0], rtol=1e-6)
+    assert outcome.dates.equals(equity.index)
+
+
+def test_chance_of_loss_and_interval_are_what_they_say(stocks: Panel) -> None:
+    panel = stocks.select(["KO"]).tail(1001)
+    outcome = evaluate_in_worlds(always_in("KO"), GBM(), panel, n=200, horizon=10, seed=1)
+    assert outcome.probability_of_loss == np.mean([r < 0 for r in outcome.returns])
+    low, high = outcome.mean_interval
+    error = np.std(outcome.returns, ddof=1) * np.sqrt(1 / 200 + 10 / 1000)
+    assert (low, high) == pytest.approx((outcome.mean - 1.96 * error, outcome.mean + 1.96 * error))
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    """Histories drawn from a known drift: the interval from each must cover the known expectation."""
+    rng = np.random.default_rng(11)
+    mean, deviation, horizon = 0.0006, 0.01, 10
+    truth = np.exp(horizon * (mean + deviation**2 / 2)) - 1
+    covered = 0
+    for _ in range(60):
+        close = 100 * np.exp(np.cumsum(rng.normal(mean, deviation, 800)))
+        close[-120:] = np.sort(close[-120:])  # ends in a rise, so the rule is in the market
+        panel = Panel.from_frames(pd.DataFrame({"A": close}, index=pd.bdate_range("2015-01-01", periods=800)))
+        outcome = evaluate_in_worlds(
+            MACross(universe=("A",), fast=2, slow=100), GBM(), panel, n=60, horizon=horizon, costs=Costs.free()
+        )
+        low, high = outcome.mean_interval
+        covered += low <= truth <= high
+    assert covered >= 50
+
+
+@pytest.mark.parametrize("name", READY)
+def test_the_short_history_worlds_start_from_decides_as_the_long_one(
+    name: str, stocks: Panel, factor_etfs: Panel
+) -> None:
+    strategy = READY[name]
+    whole = factor_etfs if isinstance(strategy, Rotation) else stocks
+    panel = whole.select(strategy.symbols)
+    for end in (len(panel), len(panel) - 100, len(panel) - 333):
+        part = panel.until(panel.index[end - 1])
+        tail = recent_history(strategy, part)
+        assert len(tail) <= len(part)
+        np.testing.assert_allclose(strategy.targets(tail).iloc[-1], strategy.targets(part).iloc[-1], atol=1e-6)
+
+
+def test_an_unknown_last_price_is_refused(stocks: Panel) -> None:
+    close = stocks.select(["KO", "PEP"]).frame().copy()
+    close.iloc[-1, 1] = np.nan
+    with pytest.raises(DataError, match="2022-12-27"):
+        evaluate_in_worlds(Pair(), GBM(), Panel.from_frames(close), n=5)
+
+
+def test_progress_is_told_up_to_the_end(stocks: Panel) -> None:
+    seen: list[tuple[int, int]] = []
+    evaluate_in_worlds(
+        Pair(), GBM(), stocks.select(["KO", "PEP"]), n=101, horizon=2, on_progress=lambda *a: seen.append(a)
+    )
+    assert seen == [(50, 101), (100, 101), (101, 101)]

@@ -1,0 +1,92 @@
+"""The contract every strategy family and ready definition keeps, and proof that a leak would be caught."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from quantlib.strategies import READY, STRATEGIES, Explanation, Strategy, build
+from quantlib.types import Panel
+from quantlib.validation import certify
+
+DEFINITIONS = {**{f"default {k}": v() for k, v in STRATEGIES.items()}, **READY}
+
+
+@pytest.fixture(scope="session")
+def world(stocks: Panel, factor_etfs: Panel) -> Panel:
+    """Return all sample symbols together; the ETFs start in 2014."""
+    both = stocks.frame().join(factor_etfs.frame())
+    return Panel.from_frames(both.tail(1300), source="sample")
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+class TestContract:
+    """Run for each definition."""
+
+    def test_no_decision_uses_the_future(self, name: str, world: Panel) -> None:
+        strategy = DEFINITIONS[name]
+        certificate = certify(strategy.targets, world.select(strategy.symbols), cuts=20)
+        assert certificate.passed, certificate
+        assert certificate.checked >= 20
+
+    def test_a_planted_one_bar_leak_is_caught(self, name: str, world: Panel) -> None:
+        strategy = DEFINITIONS[name]
+
+        def leaky(panel: Panel) -> pd.DataFrame:
+            return strategy.targets(panel).shift(-1).ffill()
+
+        assert not certify(leaky, world.select(strategy.symbols), cuts=20).passed
+
+    def test_full_sample_scaling_is_caught(self, name: str, world: Panel) -> None:
+        strategy = DEFINITIONS[name]
+
+        def leaky(panel: Panel) -> pd.DataFrame:
+            weights = strategy.targets(panel)
+            return weights / (1.0 + panel.returns().std().mean())
+
+        assert not certify(leaky, world.select(strategy.symbols), cuts=20).passed
+
+    def test_json_round_trip(self, name: str, world: Panel) -> None:
+        strategy = DEFINITIONS[name]
+        again = build(strategy.family, json.loads(strategy.model_dump_json()))
+        assert again == strategy
+        assert again.id == strategy.id
+
+    def test_weights_are_finite_zero_in_warm_up_and_bounded(self, name: str, world: Panel) -> None:
+        strategy = DEFINITIONS[name]
+        weights = strategy.targets(world)
+        assert weights.index.equals(world.index)
+        assert tuple(weights.columns) == world.symbols
+        assert np.isfinite(weights.to_numpy()).all()
+        assert (weights.iloc[: strategy.warmup - 1] == 0).all().all()
+        assert (weights != 0).any().any()
+        assert weights.abs().sum(axis=1).max() <= 1.0 + 1e-12
+        others = [s for s in world.symbols if s not in strategy.symbols]
+        assert (weights[others] == 0).all().all()
+
+    def test_it_explains_itself_with_numbers(self, name: str, world: Panel) -> None:
+        why = DEFINITIONS[name].explain(world)
+        assert isinstance(why, Explanation)
+        assert np.isfinite(why.value)
+        assert 0 <= why.percentile <= 1
+        assert len(why.reasons) >= 2
+        assert all(any(c.isdigit() for c in sentence) for sentence in why.reasons[:2])
+        assert why.invalidation.endswith(".")
+        assert why.series.index[-1] == world.index[-1]
+
+    def test_it_says_so_when_history_is_too_short(self, name: str, world: Panel) -> None:
+        strategy: Strategy = DEFINITIONS[name]
+        short = world.tail(15)
+        assert (strategy.targets(short) == 0).all().all()
+        why = strategy.explain(short)
+        assert "no signal yet" in why.reasons[0] + why.invalidation
+        assert "nan" not in " ".join(why.reasons).lower()
+
+    def test_fields_carry_titles_for_forms(self, name: str, world: Panel) -> None:
+        strategy = DEFINITIONS[name]
+        assert strategy.title
+        assert strategy.description
+        assert all(field.title for field in type(strategy).model_fields.values())
