@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -31,7 +30,7 @@ LEAKY: dict[str, Rule] = {
     "centred window": lambda p: above(p.frame().rolling(21, center=True).mean(), p.frame()),
     "whole-sample mean": lambda p: above(p.frame().mean(), p.frame()),
     "whole-sample scale": lambda p: p.returns().fillna(0) / p.returns().std(),
-    "filled from the future": lambda p: p.frame().where(p.index.day_of_week == 4, other=np.nan).bfill().notna() * 1.0,
+    "filled from the future": lambda p: p.frame()[p.index.day_of_week == 4].reindex(p.index).bfill().ffill(),
     "five bars ahead": lambda p: (p.frame().shift(-5) > p.frame()).astype(float),
     "rank over all time": lambda p: p.frame().rank(pct=True),
 }

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import log_loss
+
+from quantlib.ml.scores import calibration, gain_over_prior, log_losses, score, verdict
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+def table(up: np.ndarray, probability: np.ndarray, prior: np.ndarray, symbols: int) -> pd.DataFrame:
+    days = pd.bdate_range("2020-01-01", periods=len(up) // symbols)
+    index = pd.MultiIndex.from_product([days, list("ABCDEFGH"[:symbols])], names=["ts", "symbol"])
+    return pd.DataFrame({"up": up, "probability": probability, "prior": prior}, index=index)
+
+
+def test_scores_by_hand_and_by_scikit_learn(rng: np.random.Generator) -> None:
+    found = score(np.array([1.0, 0.0, 1.0, 1.0]), np.array([0.9, 0.6, 0.4, 0.7]))
+    assert found["log_loss"] == pytest.approx(-np.log([0.9, 0.4, 0.4, 0.7]).mean())
+    assert found["auc"] == pytest.approx(2 / 3)
+    assert found["accuracy"] == 0.5
+    assert found["brier"] == pytest.approx((0.01 + 0.36 + 0.36 + 0.09) / 4)
+    assert found["n"] == 4
+    up, p = (rng.random(100) < 0.5).astype(float), rng.random(100)
+    assert score(up, p)["log_loss"] == pytest.approx(log_loss(up, p))
+
+
+def test_rows_that_all_went_one_way_have_no_auc() -> None:
+    found = score(np.ones(3), np.array([0.5, 0.6, 0.7]))
+    assert np.isnan(found["auc"])
+    assert found["log_loss"] == pytest.approx(-np.log([0.5, 0.6, 0.7]).mean())
+
+
+def test_a_wrong_certainty_costs_much_but_not_infinity() -> None:
+    assert log_losses(np.array([1.0, 0.0]), np.array([0.0, 0.0])).tolist() == pytest.approx([36.04, 0.0], abs=0.01)
+
+
+def test_calibrated_probabilities_lie_on_the_diagonal(rng: np.random.Generator) -> None:
+    p = rng.uniform(0.3, 0.7, 50_000)
+    bins = calibration((rng.random(50_000) < p).astype(float), p)
+    assert bins["n"].tolist() == [5000] * 10
+    assert bins["predicted"].is_monotonic_increasing
+    z = (bins["observed"] - bins["predicted"]) / np.sqrt(0.25 / 5000)
+    assert z.abs().max() < 4
+
+
+def test_one_probability_for_all_is_one_bin() -> None:
+    bins = calibration(np.array([1.0, 0.0, 1.0]), np.full(3, 0.5))
+    assert bins.to_dict("list") == {"predicted": [0.5], "observed": [pytest.approx(2 / 3)], "n": [3]}
+
+
+def test_the_gain_is_the_difference_of_log_losses(rng: np.random.Generator) -> None:
+    p = rng.uniform(0.2, 0.8, 4000)
+    up = (rng.random(4000) < p).astype(float)
+    rows = table(up, p, np.full(4000, 0.5), symbols=4)
+    dropped = rows.drop(rows.index[5:300:7])  # symbols come and go
+    for part in (rows, dropped):
+        gain, low, high = gain_over_prior(part, horizon=1)
+        assert gain == pytest.approx(log_loss(part["up"], part["prior"]) - log_loss(part["up"], part["probability"]))
+        assert 0 < low < gain < high
+    # Independent days: the interval is the ordinary one.
+    daily = pd.Series(log_losses(up, np.full(4000, 0.5)) - log_losses(up, p)).groupby(np.arange(4000) // 4).mean()
+    gain, low, high = gain_over_prior(rows, horizon=1)
+    assert (high - low) / 2 == pytest.approx(1.96 * daily.std() / np.sqrt(1000), rel=0.1)
+
+
+def test_symbols_that_move_together_and_overlapping_labels_widen_the_interval(rng: np.random.Generator) -> None:
+    p = rng.uniform(0.3, 0.7, 2000)
+    up = (rng.random(2000) < p).astype(float)
+
+    def width(rows: pd.DataFrame, horizon: int) -> float:
+        _, low, high = gain_over_prior(rows, horizon=horizon)
+        return high - low
+
+    alone = width(table(up, p, np.full(2000, 0.5), symbols=1), 1)
+    copies = table(np.repeat(up, 4), np.repeat(p, 4), np.full(8000, 0.5), symbols=4)
+    assert width(copies, 1) == pytest.approx(alone)  # four copies of a symbol are not four times the evidence
+    again = table(np.repeat(up, 5), np.repeat(p, 5), np.full(10_000, 0.5), symbols=1)
+    assert width(again, 5) > 0.85 * alone  # nor is the same label on five days
+
+
+def test_the_verdict_says_which_of_three_it_is() -> None:
+    scores = pd.DataFrame({"log_loss": [0.6931, 0.6925], "auc": [0.5, 0.5]}, index=["model", "prior"])
+    worse = verdict(scores, (-0.0006, -0.001, 0.0))
+    assert worse == "Out of sample the model's log loss is 0.6931 against 0.6925 for the prior: no edge."
+    assert "no edge beyond chance (gain 0.0002, 95 % interval -0.0001 … 0.0005)" in verdict(
+        scores, (0.0002, -0.0001, 0.0005)
+    )
+    assert "an edge of 0.0020 (95 % interval 0.0010 … 0.0030), AUC 0.500, before costs." in verdict(
+        scores, (0.002, 0.001, 0.003)
+    )

@@ -1,0 +1,207 @@
+"""What every simulator keeps, whatever its law."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from quantlib.errors import DataError
+from quantlib.simulators import SIMULATORS, Simulator
+from quantlib.types import Panel
+
+KINDS = [
+    pytest.param(kind(drift=drift), id=f"{name}-{drift}")
+    for name, kind in SIMULATORS.items()
+    for drift in ("history", "none")
+]
+every = pytest.mark.parametrize("simulator", KINDS)
+
+
+def test_the_registry_names_its_classes() -> None:
+    assert {name: kind.name for name, kind in SIMULATORS.items()} == {name: name for name in SIMULATORS}
+    assert all(kind.title and kind.description for kind in SIMULATORS.values())
+
+
+@every
+def test_a_path_is_a_panel_that_continues_the_history(simulator: Simulator, small: Panel) -> None:
+    path = next(simulator.paths(small, n=1, horizon=21, seed=7))
+    assert path.symbols == small.symbols
+    assert path.index.equals(small.next_sessions(21))
+    assert path.source == f"simulated: {simulator.name}"
+    for unknown in ("open", "high", "low", "volume"):
+        assert np.isnan(getattr(path, unknown)).all()
+    joined = small.append(path)
+    assert len(joined) == len(small) + 21
+    # One session's step, not a jump from a wrong starting price.
+    assert np.abs(joined.returns().to_numpy()[-21]).max() < 0.25
+
+
+@every
+def test_same_seed_same_worlds_and_another_seed_others(simulator: Simulator, small: Panel) -> None:
+    one = simulator.closes(small, n=5, horizon=10, seed=7)
+    assert np.array_equal(one, simulator.closes(small, n=5, horizon=10, seed=7))
+    other = simulator.closes(small, n=5, horizon=10, seed=8)
+    assert not (one == other).all(axis=(1, 2)).any()
+    assert len(np.unique(one[:, -1, 0])) == 5
+
+
+@every
+@pytest.mark.parametrize("chunk", [1, 7 * 21 * 3, 2**20])
+def test_path_i_depends_on_seed_and_i_alone(
+    simulator: Simulator, small: Panel, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = simulator.closes(small, n=40, horizon=21, seed=7)
+    monkeypatch.setattr("quantlib.simulators.base.CHUNK_NUMBERS", chunk)
+    assert np.array_equal(simulator.closes(small, n=40, horizon=21, seed=7), whole)
+    assert np.array_equal(simulator.closes(small, n=10, horizon=21, seed=7), whole[:10])
+    assert np.array_equal(simulator.closes(small, n=10, horizon=21, seed=7, first=25), whole[25:35])
+    panels = [path.close for path in simulator.paths(small, n=40, horizon=21, seed=7)]
+    assert np.array_equal(np.stack(panels), whole)
+
+
+@every
+def test_a_longer_horizon_extends_the_same_worlds(simulator: Simulator, small: Panel) -> None:
+    short = simulator.closes(small, n=5, horizon=21, seed=7)
+    long = simulator.closes(small, n=5, horizon=252, seed=7)
+    np.testing.assert_allclose(long[:, :21], short, rtol=1e-12)
+
+
+@every
+def test_prices_stay_positive_through_a_wild_year(simulator: Simulator) -> None:
+    rng = np.random.default_rng(3)
+    moves = rng.standard_t(2, size=(200, 2)) * 0.05
+    moves[7] = np.log(0.03)  # a day that loses 97 %: minus the mean it would lose more than all
+    moves[9] = np.log(30.0)
+    index = pd.bdate_range("2020-01-01", periods=200)
+    wild = Panel.from_frames(pd.DataFrame(np.exp(moves.cumsum(axis=0)), index=index, columns=["A", "B"]))
+    closes = simulator.closes(wild, n=200, horizon=252, seed=7)
+    assert (closes > 0).all()
+    assert np.isfinite(closes).all()
+
+
+@every
+def test_the_panel_is_left_as_it_was(simulator: Simulator, small: Panel) -> None:
+    before = small.snapshot_id
+    copy = Panel.from_frames(small.frame())
+    simulator.closes(small, n=2, horizon=5, seed=7)
+    list(simulator.paths(small, n=2, horizon=5, seed=7))
+    assert Panel.from_frames(small.frame()).snapshot_id == copy.snapshot_id == before
+
+
+@every
+def test_only_what_was_known_is_used(simulator: Simulator, small: Panel) -> None:
+    cut = small.index[300]
+    known = simulator.closes(small.until(cut), n=3, horizon=5, seed=7)
+    assert np.array_equal(simulator.closes(small.tail(500).until(cut), n=3, horizon=5, seed=7), known)
+    assert not np.array_equal(simulator.closes(small, n=3, horizon=5, seed=7), known)
+
+
+@every
+def test_the_definition_survives_json(simulator: Simulator) -> None:
+    again = type(simulator).model_validate_json(simulator.model_dump_json())
+    assert again == simulator
+    assert hash(again) == hash(simulator)
+
+
+@every
+def test_the_calibration_states_what_was_fitted(simulator: Simulator, stocks: Panel) -> None:
+    panel = stocks.select(["KO", "PEP", "MSFT"])
+    fit = simulator.model_copy(update={"window": 1000}).calibrate(panel)
+    moves = np.log(panel.frame()).diff().tail(1000)
+    assert fit.sessions == 1000
+    assert (fit.start, fit.end) == (panel.index[-1001], panel.index[-1])
+    assert fit.periods_per_year == 252
+    assert fit.frame()["last"].to_dict() == panel.frame().iloc[-1].to_dict()
+    np.testing.assert_allclose(fit.volatility, moves.std() * np.sqrt(252), rtol=1e-3)
+    np.testing.assert_allclose(fit.correlation_frame(), moves.corr(), rtol=1e-9)
+    if simulator.drift == "none":  # type: ignore[attr-defined]
+        np.testing.assert_allclose(fit.drift, 0.0, atol=1e-12)
+    else:
+        simple = panel.returns().tail(1000)
+        np.testing.assert_allclose(fit.drift, 252 * np.log1p(simple.mean()), atol=1e-3)
+
+
+@every
+def test_a_symbol_twice_and_one_that_never_moves_are_allowed(simulator: Simulator, small: Panel) -> None:
+    frame = small.frame()[["KO"]].assign(TWIN=small.frame()["KO"], STILL=5.0)
+    closes = simulator.closes(Panel.from_frames(frame), n=20, horizon=60, seed=7)
+    np.testing.assert_allclose(closes[:, :, 1], closes[:, :, 0], rtol=1e-9)
+    np.testing.assert_allclose(closes[:, :, 2], 5.0, rtol=1e-9)
+    assert closes[:, :, 0].std() > 0.1
+
+
+@every
+def test_one_symbol_alone_is_allowed(simulator: Simulator, ohlcv: Panel) -> None:
+    assert simulator.closes(ohlcv.tail(300), n=3, horizon=4, seed=7).shape == (3, 4, 1)
+
+
+@every
+def test_stocks_beside_crypto_go_by_the_calendar_they_share(simulator: Simulator) -> None:
+    days = pd.date_range("2024-01-01", "2024-06-30")  # ends on a Sunday
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(100 * np.exp(0.02 * rng.standard_normal((len(days), 2)).cumsum(axis=0)), index=days)
+    frame.columns = pd.Index(["COIN", "STOCK"])
+    frame.loc[days.day_of_week >= 5, "STOCK"] = np.nan
+    panel = Panel.from_frames(frame)
+    path = next(simulator.paths(panel, n=1, horizon=5, seed=7))
+    assert list(path.index) == list(pd.bdate_range("2024-07-01", periods=5))
+    assert len(panel.append(path)) == len(panel) + 5
+    fit = simulator.calibrate(panel)
+    assert fit.periods_per_year == 252
+    assert list(fit.last) == [frame["COIN"].iloc[-1], frame["STOCK"].dropna().iloc[-1]]
+
+
+@every
+def test_too_little_history_is_refused_with_the_culprit(simulator: Simulator, small: Panel) -> None:
+    frame = small.frame()
+    frame.iloc[:450, 1] = np.nan
+    with pytest.raises(DataError, match=r"at least 60 sessions .* has 50\. PEP has the fewest closes, 50"):
+        simulator.closes(Panel.from_frames(frame), n=1, horizon=1, seed=7)
+    with pytest.raises(DataError, match="at least one symbol"):
+        simulator.calibrate(small.select([]))
+
+
+@every
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"n": 0}, "n is 0; accepted: a whole number of 1 or more"),
+        ({"n": True}, "n is True"),
+        ({"horizon": -5}, "horizon is -5"),
+        ({"horizon": 2.5}, "horizon is 2.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"first": -1}, "first is -1"),
+    ],
+)
+def test_counts_out_of_range_are_refused_at_the_call(
+    simulator: Simulator, small: Panel, counts: dict[str, int], words: str
+) -> None:
+    asked = {"n": 2, "horizon": 5, "seed": 7} | counts
+    for call in (simulator.closes, simulator.paths):
+        with pytest.raises(DataError, match=words):
+            call(small, **asked)
+
+
+@pytest.mark.parametrize("kind", SIMULATORS.values())
+@pytest.mark.parametrize("fields", [{"window": 10}, {"drift": "up"}, {"windw": 100}])
+def test_wrong_parameters_are_refused(kind: type[Simulator], fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        kind(**fields)
+
+
+@every
+def test_a_price_beyond_all_numbers_is_refused_not_returned(simulator: Simulator) -> None:
+    rng = np.random.default_rng(1)
+    steps = rng.choice([-3.0, 3.0], size=100)
+    close = pd.DataFrame({"A": np.exp(steps.cumsum())}, index=pd.bdate_range("2020-01-01", periods=100))
+    with pytest.raises(DataError, match="left the range of numbers"):
+        simulator.closes(Panel.from_frames(close), n=200, horizon=100_000, seed=7)
+
+
+def test_two_simulators_give_two_worlds(small: Panel) -> None:
+    worlds = [kind().closes(small, n=1, horizon=5, seed=7) for kind in SIMULATORS.values()]
+    assert not any(np.array_equal(a, b) for a, b in itertools.combinations(worlds, 2))
