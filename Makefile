@@ -6,10 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ARGS ?=
-export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fix app notebook mlflow report bench db-shell lock clean
+.PHONY: help setup run test lint fix app notebook mlflow report bench db-shell migrate pipeline lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +18,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@test -x $(BIN)/python || { echo "==> creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@test -x $(BIN)/uv || { echo "==> fetching uv"; $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"; }
 	@echo "==> installing the pinned packages"
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps "uv==$(UV_VERSION)" --editable .
 	@touch $@
 
@@ -54,6 +53,12 @@ bench: $(STAMP) ## measure speeds, as ratios beside a peer
 
 db-shell: $(STAMP) ## open psql on the workbench database
 	@exec $(BIN)/workbench db shell $(ARGS)
+
+migrate: $(STAMP) ## bring the database to the current schema
+	@$(BIN)/workbench db migrate $(ARGS)
+
+pipeline: $(STAMP) ## run the whole job without servers
+	@$(BIN)/workbench pipeline $(ARGS)
 
 lock: $(STAMP) ## compile requirements.txt from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.txt

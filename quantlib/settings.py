@@ -18,7 +18,12 @@ class Settings(BaseSettings):
     """Everything a user may configure, from environment variables or a `.env` file in the project folder."""
 
     model_config = SettingsConfigDict(
-        env_file=ROOT / ".env", env_prefix="WORKBENCH_", extra="ignore", frozen=True, populate_by_name=True
+        env_file=ROOT / ".env",
+        env_prefix="WORKBENCH_",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        env_ignore_empty=True,
     )
 
     database_url: SecretStr | None = Field(
@@ -33,14 +38,12 @@ class Settings(BaseSettings):
     )
     home: Path = Field(default=ROOT / "data" / "local", description="Folder for what the workbench creates.")
     data: Path = Field(default=ROOT / "data", description="Folder with universe.yaml and other facts.")
-    source: str = Field(
-        default="auto", description="Price source to use; auto is the one with the newest bar."
-    )
+    source: str = Field(default="auto", description="Price source to use; auto is the one with the newest bar.")
     seed: int = Field(default=7, description="Seed of every simulation the pipeline runs.")
     worlds: int = Field(default=1000, ge=1, description="Simulated worlds per strategy.")
     horizon: int = Field(default=21, ge=1, description="Sessions a recommendation looks ahead.")
-    app_port: int = Field(default=8501, description="Port of the app on 127.0.0.1.")
-    mlflow_port: int = Field(default=5000, description="Port of the MLflow UI on 127.0.0.1.")
+    app_port: int = Field(default=8501, ge=1, le=65535, description="Port of the app on 127.0.0.1.")
+    mlflow_port: int = Field(default=5000, ge=1, le=65535, description="Port of the MLflow UI on 127.0.0.1.")
 
     @property
     def tracking_uri(self) -> str:
@@ -66,10 +69,9 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(map(str, first["loc"])).upper()
-        raise ConfigError(
-            f"Setting {name}: {first['msg']}; got {first['input']!r}. See .env.example."
-        ) from None
+        name = str(first["loc"][0])
+        name = name if name.isupper() else f"WORKBENCH_{name.upper()}"
+        raise ConfigError(f"Setting {name}: {first['msg']}; got {first['input']!r}. See .env.example.") from None
 
 
 def utc_now() -> datetime:

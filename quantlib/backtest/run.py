@@ -65,22 +65,27 @@ class BacktestResult:
 
     @property
     def returns(self) -> pd.Series:
-        """Net simple returns from close to close; the first session is 0."""
-        return self.equity.pct_change().fillna(0.0).rename("return")
+        """Net simple returns from close to close; the first session is 0, ruin is -1 and then 0."""
+        return self.equity.clip(lower=0.0).pct_change().fillna(0.0).rename("return")
 
     @property
     def turnover(self) -> float:
-        """Annual turnover: notional traded a year, over average equity."""
-        return turnover(self.traded, self.equity, periods_per_year=self.periods_per_year)
+        """One-way turnover a year from the first fill on, while the account is above zero."""
+        alive = self.equity[active_returns(self).index]
+        alive = alive[alive > 0]
+        return turnover(self.traded[alive.index], alive, periods_per_year=self.periods_per_year)
 
     def summary(self, *, seed: int = 0, samples: int = 500) -> pd.DataFrame:
-        """Return every metric with its 95 % interval, counted from the session before the first fill.
+        """Return every metric with its 95 % interval, from the first fill on, and turnover without one.
 
         See Also
         --------
         quantlib.metrics.summary
         """
-        return summary(active_returns(self), periods_per_year=self.periods_per_year, seed=seed, samples=samples)
+        returns = active_returns(self)
+        table = summary(returns, periods_per_year=self.periods_per_year, seed=seed, samples=samples)
+        table.loc["turnover"] = [self.turnover, np.nan, np.nan, len(returns)]
+        return table.astype({"n": "int64"})
 
 
 def active_returns(result: BacktestResult) -> pd.Series:

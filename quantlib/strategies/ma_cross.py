@@ -107,8 +107,8 @@ class MACross(Strategy):
             percentile=percentile,
             reasons=tuple(reasons),
             invalidation=(
-                f"The next change is nearest in {nearest}: its averages are {percent(abs(last[nearest]), 2)} apart, and a "
-                "cross turns its position around."
+                f"The next change is nearest in {nearest}: its averages are {percent(abs(last[nearest]), 2)} apart, "
+                "and a cross turns its position around."
                 if last.notna().any()
                 else f"There are fewer than {self.slow} sessions of history, so there is no signal yet."
             ),

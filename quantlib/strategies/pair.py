@@ -124,12 +124,13 @@ class Pair(Strategy):
                 invalidation=f"A signal needs {self.lookback} sessions on which both prices are known.",
             )
         held = float(np.sign(self.targets(pair)[self.y].iloc[-1]))
+        as_far = float((z.dropna().abs() >= abs(now)).mean())
         dear, cheap = (self.y, self.x) if now > 0 else (self.x, self.y)
         reasons = [
             f"{dear} is dear against {cheap}: the spread stands {ratio(abs(now))} standard deviations from its "
             f"{self.lookback}-session mean.",
             f"Each dollar of {self.y} is hedged by {ratio(spread['beta'].iloc[-1])} dollars of {self.x}.",
-            f"It was at least as far from its mean on {percent((z.dropna().abs() >= abs(now)).mean(), 0)} of past sessions.",
+            f"It was at least as far from its mean on {percent(as_far, 0)} of past sessions.",
         ]
         if held:
             way = "long" if held > 0 else "short"

@@ -1,0 +1,41 @@
+"""What pages share between runs: the session, and results that hold until the store changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from quantlib.workflows.session import Session, open_session
+
+Result = TypeVar("Result")
+
+
+@st.cache_resource(show_spinner="Opening the database…")
+def session() -> Session:
+    """Return the one session of this server process."""
+    return open_session()
+
+
+def stamp() -> str:
+    """Return a mark that changes when anything is stored; results are kept as long as it stays."""
+    return session().watermark
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _kept(key: str, mark: str, arguments: tuple[Any, ...], _compute: Callable[..., Any]) -> Any:
+    return _compute(session(), *arguments)
+
+
+def keep(compute: Callable[..., Result], *arguments: Any) -> Result:
+    """Return `compute(session, *arguments)`, computed once for as long as the store does not change.
+
+    Parameters
+    ----------
+    compute
+        A workflow that only reads; its result is shared between users and must not be changed.
+    arguments
+        Hashable arguments.
+    """
+    return _kept(f"{compute.__module__}.{compute.__qualname__}", stamp(), arguments, compute)  # type: ignore[no-any-return]

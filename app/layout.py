@@ -1,0 +1,78 @@
+"""The parts every page is made of: its question, the strip, charts with a table behind, and designed states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from quantlib.charts import PLOTLY_CONFIG, alt_text, in_theme, table_behind
+from quantlib.charts.numbers import interval
+from quantlib.errors import QuantError
+from quantlib.metrics import METRICS
+
+
+def question(text: str, help_text: str = "") -> None:
+    """Write the page's question as its first line, and one sentence on how it is answered."""
+    st.title(text, anchor=False)
+    if help_text:
+        st.caption(help_text)
+
+
+def strip(parts: Mapping[str, str], *, sample: bool) -> None:
+    """Write the strip under the question: what the numbers are of; a sample is marked as one."""
+    badge = (
+        ":orange-badge[:material/science: Sample data] " if sample else ":green-badge[:material/database: Live data] "
+    )
+    st.markdown(badge + " · ".join(f"**{name}** {value}" for name, value in parts.items()))
+
+
+def chart(fig: go.Figure, key: str, *, table: bool = True) -> None:
+    """Draw a chart in the reader's theme, with its alt text and the table behind it."""
+    mode = st.context.theme.type
+    shown = in_theme(fig, mode if mode in {"light", "dark"} else None)
+    st.plotly_chart(shown, theme=None, config=PLOTLY_CONFIG, key=key, alt=alt_text(fig))
+    if table and st.toggle("Show the numbers", key=f"{key}-numbers", value=False):
+        st.dataframe(table_behind(fig), key=f"{key}-table")
+
+
+def metrics_table(
+    metrics: Mapping[str, tuple[float | None, float | None, float | None, int]], key: str = "metrics"
+) -> None:
+    """Draw metrics by key (value, low and high end of the 95 % interval, number of returns) with their formulas."""
+    rows = [
+        (METRICS[name].title, interval(value, low, high, METRICS[name].unit), f"{n:,}", METRICS[name].formula)
+        for name, (value, low, high, n) in metrics.items()
+    ]
+    columns = ["Metric", "Value (95 % interval)", "Sessions", "Formula"]
+    st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True, key=key)
+
+
+def tabs(sections: Mapping[str, Callable[[], None]], key: str = "tab") -> None:
+    """Draw sections as tabs of which only the open one is computed; which one it is stands in the address."""
+    for tab, draw in zip(st.tabs(list(sections), key=key, bind="query-params"), sections.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw()
+
+
+def empty(what: str, next_step: str) -> None:
+    """Write the empty state: what is not there yet, and what to do first; the page ends here."""
+    st.info(f"**{what}**\n\n{next_step}", icon=":material/inbox:")
+    st.stop()
+
+
+def failed(error: QuantError) -> None:
+    """Write the failed state: what failed, and that the rest still works."""
+    st.error(f"**This did not work.** {error}", icon=":material/error:")
+    st.caption("The other pages still work; choose one on the left, or mend the cause and reload.")
+    if st.button("Try again", icon=":material/refresh:"):
+        st.rerun()
+
+
+def provenance(parts: Mapping[str, str]) -> None:
+    """Write the foot of the page: what the numbers were made from."""
+    st.divider()
+    st.caption(" · ".join(f"{name} `{value}`" for name, value in parts.items() if value))

@@ -1,0 +1,42 @@
+"""The app's entry: `NAV` lists the pages, everything else is in their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.layout import failed
+from quantlib.errors import QuantError
+
+PAGES = Path(__file__).resolve().parents[1] / "pages"
+#: A file of ours: an icon named by its Material name would be fetched from the network.
+ICON = Path(__file__).with_name("icon.svg")
+
+#: Page file, title, icon and address of every page, in the order of the menu; the first is the start page.
+NAV: dict[str, tuple[str, str]] = {
+    "today": ("Today", ":material/today:"),
+    "market": ("Market", ":material/monitoring:"),
+    "strategy_lab": ("Strategy lab", ":material/science:"),
+    "simulator": ("Simulator", ":material/casino:"),
+    "runs": ("Runs", ":material/history:"),
+    "report": ("Report", ":material/article:"),
+}
+
+
+def run() -> None:
+    """Run the page in the address, inside one frame that turns an error into a designed state."""
+    st.set_page_config(page_title="Quant Workbench", page_icon=ICON, layout="wide")
+    pages = [
+        st.Page(PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == next(iter(NAV)))
+        for name, (title, icon) in NAV.items()
+    ]
+    page = st.navigation(pages)
+    try:
+        page.run()
+    except QuantError as error:
+        failed(error)
+
+
+if __name__ == "__main__":
+    run()

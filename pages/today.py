@@ -1,0 +1,125 @@
+"""Today: what should I do?"""
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.cache import keep
+from app.layout import chart, empty, metrics_table, provenance, question, strip, tabs
+from quantlib.charts.numbers import bps, interval, number, percent, signed_percent
+from quantlib.reports.types import Recommendation, Report
+from quantlib.workflows.reading import freshness, newest_report, report_figures
+
+MARK = {"pass": ":material/check_circle:", "weak": ":material/help:", "fail": ":material/cancel:"}
+WORD = {
+    "enter": ":material/login: Enter",
+    "exit": ":material/logout: Exit",
+    "rebalance": ":material/sync_alt: Rebalance",
+    "hold": ":material/pause: Hold",
+    "stay out": ":material/block: Stay out",
+}
+
+
+def cards(report: Report) -> None:
+    """Draw one card a strategy: what to do, what to expect, how often it loses."""
+    for column, item in zip(st.columns(len(report.recommendations)), report.recommendations, strict=True):
+        with column.container(border=True, height="stretch"):
+            st.markdown(f"**{item.name}**  \n{WORD[item.action]}")
+            st.metric(
+                f"Expected over {item.horizon_sessions} sessions",
+                signed_percent(item.expected_value),
+                help="Mean net return in simulated worlds; in brackets the 95 % interval of that mean.",
+            )
+            st.caption(
+                f"{interval(item.expected_value, item.ev_low, item.ev_high, signed=True)} · "
+                f"loses in {percent(item.probability_of_loss, 0)} of worlds"
+            )
+
+
+def reasons(item: Recommendation) -> None:
+    """Write why, what would turn it around, and what it costs."""
+    st.markdown("\n".join(f"- {reason}" for reason in item.reasons))
+    st.markdown(f"**What would turn it around:** {item.invalidation}")
+    if item.changes:
+        table = pd.DataFrame([(c.symbol, c.before, c.after, c.change) for c in item.changes])
+        st.dataframe(
+            table.set_axis(["Symbol", "Held", "Wanted", "Change"], axis=1).style.format(
+                signed_percent, subset=["Held", "Wanted", "Change"]
+            ),
+            hide_index=True,
+            key="changes",
+        )
+        st.caption(f"Making these changes costs about {bps(item.cost)} of equity.")
+
+
+def record(item: Recommendation, figures: dict[str, go.Figure]) -> None:
+    """Draw the backtest and its metrics with their intervals."""
+    chart(figures["record"], "record")
+    metrics_table({key: (m.value, m.ci_low, m.ci_high, m.n) for key, m in item.metrics.items()})
+
+
+def signal(item: Recommendation, figures: dict[str, go.Figure]) -> None:
+    """Draw the number the decision hangs on."""
+    if item.signal is None or "signal" not in figures:
+        st.info("There is no signal yet: the history is shorter than the rule's warm-up.")
+        return
+    st.caption(f"{item.signal.name}: now {number(item.signal.value, item.signal.unit)}")
+    chart(figures["signal"], "signal")
+
+
+def checks(item: Recommendation) -> None:
+    """Write what validation made of the record, check by check."""
+    if item.verdict is None:
+        st.info("This strategy has not been validated.")
+        return
+    st.markdown(f"**{item.verdict.sentence}**")
+    st.markdown("\n\n".join(f"{MARK[c.outcome]} **{c.title}.** {c.sentence}" for c in item.verdict.checks))
+
+
+def data(item: Recommendation) -> None:
+    """Write what the prices are, and how fresh."""
+    st.markdown(item.data_note)
+    st.dataframe(keep(freshness), hide_index=True, key="freshness")
+
+
+def main() -> None:
+    """Draw the page."""
+    question("What should I do today?")
+    report = keep(newest_report)
+    if report is None:
+        empty("There are no recommendations yet.", "Run `make run`, or `workbench pipeline` and reload this page.")
+        return
+    made = report.provenance
+    strip({"as of": f"{report.as_of}", "universe": made.universe, "prices": made.data_label}, sample=made.is_sample)
+    cards(report)
+
+    names = {item.name: item for item in report.recommendations}
+    chosen = st.segmented_control(
+        "Strategy", list(names), default=next(iter(names)), key="strategy", required=True, bind="query-params"
+    )
+    item = names[chosen or next(iter(names))]
+    st.subheader(item.headline, anchor=False)
+    figures = keep(report_figures, item.strategy_id)
+    chart(figures["outlook"], "outlook")
+
+    tabs(
+        {
+            "Why": lambda: reasons(item),
+            "Outcomes": lambda: chart(figures["outcomes"], "outcomes"),
+            "Signal": lambda: signal(item, figures),
+            "Record": lambda: record(item, figures),
+            "Checks": lambda: checks(item),
+            "Data": lambda: data(item),
+        }
+    )
+    provenance(
+        {
+            "strategy": item.strategy_id,
+            "data": made.snapshots[item.name],
+            "code": made.code_version,
+            "seed": str(made.seed),
+        }
+    )
+
+
+main()

@@ -1,0 +1,224 @@
+"""From a strategy's results to a recommendation: what to do, what to expect, and why, in words made from numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from quantlib.backtest import BacktestResult, WorldsResult
+from quantlib.charts import equity_curves, fan_chart, outcome_histogram, series_color, signal_chart, weights_over_time
+from quantlib.charts.numbers import bps, interval, percent, signed_percent
+from quantlib.costs import Costs
+from quantlib.reports.types import (
+    Action,
+    Check,
+    MetricValue,
+    Recommendation,
+    SignalState,
+    SimulatedOutcome,
+    VerdictSummary,
+    WeightChange,
+)
+from quantlib.simulators import SIMULATORS
+from quantlib.strategies import Explanation, Strategy
+from quantlib.validation import Verdict
+
+#: Weights closer than this are the same holding: drift of a hundredth of a percent is no trade.
+SAME_WEIGHT = 1e-4
+
+
+def recommend(
+    name: str,
+    strategy: Strategy,
+    explanation: Explanation,
+    result: BacktestResult,
+    metrics: pd.DataFrame,
+    verdict: Verdict,
+    worlds: Sequence[WorldsResult],
+    *,
+    costs: Costs,
+    data_note: str = "",
+) -> Recommendation:
+    """Return the recommendation of one strategy at the last close of its backtest.
+
+    Parameters
+    ----------
+    name
+        What people call the strategy.
+    explanation
+        The strategy's own reasons at that close.
+    result, metrics
+        Its backtest up to that close, and the table of its metrics (value, ci_low, ci_high, n).
+    verdict
+        What validation made of it.
+    worlds
+        Its outcomes by simulator; the first gives the headline numbers.
+    costs
+        Costs by side, for what a change would cost.
+    """
+    held = _rounded(result.weights.iloc[-1])
+    pending = _is_pending(result.targets)
+    wanted = _rounded(result.targets.iloc[-1]) if pending else held
+    changes = tuple(
+        WeightChange(symbol=symbol, before=held[symbol], after=wanted[symbol])
+        for symbol in strategy.symbols
+        if abs(wanted[symbol] - held[symbol]) > SAME_WEIGHT
+    )
+    action = _action(held, wanted, changes=bool(changes))
+    cost = sum(abs(c.change) for c in changes) * costs.per_side
+    outcomes = tuple(_outcome(world) for world in worlds)
+    return Recommendation(
+        strategy_id=strategy.id,
+        name=name,
+        family=strategy.family,
+        parameters=strategy.model_dump(mode="json"),
+        as_of=result.equity.index[-1].date(),
+        action=action,
+        headline=_headline(action, held, wanted),
+        weights_now={s: w for s, w in wanted.items() if w},
+        weights_before={s: w for s, w in held.items() if w},
+        changes=changes,
+        horizon_sessions=worlds[0].horizon,
+        expected_value=outcomes[0].mean,
+        ev_low=outcomes[0].mean_low,
+        ev_high=outcomes[0].mean_high,
+        outcome_low=outcomes[0].p05,
+        outcome_high=outcomes[0].p95,
+        probability_of_loss=outcomes[0].probability_of_loss,
+        simulators=outcomes,
+        signal=SignalState(
+            name=explanation.signal,
+            unit="percent" if explanation.unit == "percent" else "ratio",
+            value=explanation.value,
+            percentile=explanation.percentile,
+        ),
+        reasons=(*explanation.reasons, *_simulation_reasons(worlds, outcomes), _cost_reason(changes, cost, costs)),
+        invalidation=explanation.invalidation,
+        cost=cost,
+        metrics={
+            str(key): MetricValue(value=row.value, ci_low=row.ci_low, ci_high=row.ci_high, n=int(row.n))
+            for key, row in zip(metrics.index, metrics.itertuples(), strict=True)
+        },
+        verdict=VerdictSummary(
+            outcome=verdict.outcome,
+            sentence=verdict.sentence,
+            checks=tuple(Check(title=c.title, outcome=c.outcome, sentence=c.sentence) for c in verdict.checks),
+        ),
+        data_note=data_note,
+    )
+
+
+def recommendation_figures(
+    name: str,
+    explanation: Explanation,
+    result: BacktestResult,
+    holding: pd.Series,
+    worlds: Sequence[WorldsResult],
+) -> dict[str, go.Figure]:
+    """Return the charts behind a recommendation by their place in the report.
+
+    Parameters
+    ----------
+    holding
+        Equity of holding the same symbols in equal parts, for comparison.
+    """
+    color = series_color(name)
+    first = worlds[0]
+    titles = {world.simulator: SIMULATORS[world.simulator].title for world in worlds}
+    figures = {
+        "outlook": fan_chart(
+            result.equity, first.paths, first.dates, simulator=titles[first.simulator], color=color, what="Account"
+        ),
+        "outcomes": outcome_histogram(
+            {titles[w.simulator]: w.returns for w in worlds}, horizon=first.horizon, mean_interval=first.mean_interval
+        ),
+        "record": equity_curves({name: result.equity}, holding, log=True),
+        "weights": weights_over_time(result.weights),
+    }
+    if explanation.series.notna().any().any():
+        figures["signal"] = signal_chart(
+            explanation.series,
+            explanation.levels,
+            explanation.value,
+            signal=explanation.signal,
+            unit="percent" if explanation.unit == "percent" else "ratio",
+            percentile=explanation.percentile,
+        )
+    return figures
+
+
+def _rounded(weights: pd.Series) -> dict[str, float]:
+    return {str(symbol): 0.0 if abs(w) < SAME_WEIGHT else round(float(w), 6) for symbol, w in weights.items()}
+
+
+def _is_pending(targets: pd.DataFrame) -> bool:
+    """Whether the last decision differs from the one before it, so that it is yet to be filled."""
+    before = targets.iloc[-2] if len(targets) > 1 else 0.0 * targets.iloc[-1]
+    return bool((targets.iloc[-1] != before).any())
+
+
+def _action(held: dict[str, float], wanted: dict[str, float], *, changes: bool) -> Action:
+    if not changes:
+        return "hold" if any(held.values()) else "stay out"
+    if not any(held.values()):
+        return "enter"
+    return "rebalance" if any(wanted.values()) else "exit"
+
+
+def _headline(action: Action, held: dict[str, float], wanted: dict[str, float]) -> str:
+    if action == "stay out":
+        return "Stay out: nothing is held and nothing is to be bought."
+    if action == "exit":
+        return f"Sell {_positions(held)} at the next session and hold cash."
+    if action == "hold":
+        return f"Hold {_positions(held)}; no trade is needed."
+    verb = "Enter" if action == "enter" else "Change to"
+    return f"{verb} {_positions(wanted)} at the next session."
+
+
+def _positions(weights: dict[str, float]) -> str:
+    """Return the holdings in words: each one while they are few, else how many and how much in all."""
+    open_ = {s: w for s, w in weights.items() if w}
+    if len(open_) <= 4:
+        return ", ".join(f"{s} {signed_percent(w)}" for s, w in open_.items())
+    gross = percent(sum(abs(w) for w in open_.values()))
+    return f"{len(open_)} positions, {gross} of equity in all ({', '.join(open_)})"
+
+
+def _outcome(world: WorldsResult) -> SimulatedOutcome:
+    low, high = world.mean_interval
+    return SimulatedOutcome(
+        simulator=world.simulator,
+        title=SIMULATORS[world.simulator].title,
+        n=len(world.returns),
+        mean=world.mean,
+        mean_low=low,
+        mean_high=high,
+        p05=world.quantile(0.05),
+        p50=world.quantile(0.5),
+        p95=world.quantile(0.95),
+        probability_of_loss=world.probability_of_loss,
+    )
+
+
+def _simulation_reasons(worlds: Sequence[WorldsResult], outcomes: Sequence[SimulatedOutcome]) -> list[str]:
+    first, world = outcomes[0], worlds[0]
+    sentences = [
+        f"In {first.n:,} worlds of the {first.title.lower()} the account makes "
+        f"{interval(first.mean, first.mean_low, first.mean_high, signed=True)} on average over {world.horizon} "
+        f"sessions, and loses in {percent(first.probability_of_loss, 0)} of them; holding the symbols in equal parts "
+        f"makes {signed_percent(float(world.hold.mean()))}."
+    ]
+    for other in outcomes[1:]:
+        agrees = (other.mean > 0) == (first.mean > 0)
+        word = "agrees on the sign" if agrees else "disagrees on the sign, so do not lean on it"
+        sentences.append(f"The {other.title} simulator {word}: {signed_percent(other.mean, 2)} on average.")
+    return sentences
+
+
+def _cost_reason(changes: Sequence[WeightChange], cost: float, costs: Costs) -> str:
+    if not changes:
+        return "Doing nothing costs nothing."
+    return f"The change costs about {bps(cost)} of equity, at {bps(costs.per_side)} of every amount traded."

@@ -1,0 +1,246 @@
+"""Daily bars: the check at the door, the write that keeps what it replaces, and what there is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import adbc_driver_manager
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from quantlib.errors import DataError, nearest
+from quantlib.store.counts import WriteCount
+from quantlib.store.database import Store
+from quantlib.types import BAR_COLUMNS
+
+PRICES = ("open", "high", "low", "close", "adj_close")
+NUMBERS = ("open", "high", "low", "close", "volume", "adj_close")
+TOLERANCE = 1e-6
+"""How far, relative to the price, open and close may lie outside low and high: vendors round."""
+_SYMBOL = r"[A-Za-z0-9.^=_-]{1,32}"
+_DAY = r"^(\d{4}-\d{2}-\d{2}|\d{8})(?:[T ](\S+))?$"
+_MIDNIGHT = r"00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?"
+
+
+def check_bars(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the bars that can be stored, and those that cannot with the reason.
+
+    A row is rejected for the first of these that holds: a symbol or source that is no name; a date that is
+    missing, unreadable or has a time of day; a value that is no number or infinite; no close; a price not
+    above zero; a negative volume; a high below the low; an open or close outside low and high; a second
+    identical row (the first is kept); a row that contradicts another of the same symbol, date and source
+    (none is kept). Open, high, low, volume and adj_close may be NaN: unknown.
+
+    Parameters
+    ----------
+    frame
+        Columns `quantlib.types.BAR_COLUMNS`, in any order.
+
+    Returns
+    -------
+    good
+        Columns in the order of `BAR_COLUMNS`, `ts` as datetime64[us], numbers as float64; sorted by symbol,
+        source and date.
+    rejected
+        The rows as they came, under their index, with a column `reason`.
+
+    Raises
+    ------
+    DataError
+        A column is missing or unknown.
+    """
+    if missing := [name for name in BAR_COLUMNS if name not in frame.columns]:
+        raise DataError(
+            f"Bars lack the column {missing[0]}. Needed: {', '.join(BAR_COLUMNS)}; came: "
+            f"{', '.join(map(str, frame.columns)) or 'none'}."
+        )
+    if unknown := [name for name in frame.columns if name not in BAR_COLUMNS]:
+        raise DataError(f"Bars have a column {unknown[0]!r} nobody knows. {nearest(str(unknown[0]), BAR_COLUMNS)}")
+    reason = np.full(len(frame), "", dtype=object)
+
+    def reject(rows: NDArray[np.bool_], why: str) -> None:
+        reason[(reason == "") & rows] = why
+
+    symbol, source = _names(frame["symbol"]), _names(frame["source"])
+    reject(~symbol.str.fullmatch(_SYMBOL).to_numpy(dtype=bool), "symbol is not a name")
+    reject(~source.str.fullmatch(_SYMBOL).to_numpy(dtype=bool), "source is not a name")
+    day, timed = _days(frame["ts"])
+    reject(timed, "ts has a time of day, a daily bar has its session date")
+    reject(day.isna().to_numpy(), "date is missing or unreadable")
+    numbers: dict[str, NDArray[np.float64]] = {}
+    for name in NUMBERS:
+        numbers[name] = _floats(frame[name])
+        reject(np.isnan(numbers[name]) & frame[name].notna().to_numpy(), f"{name} is not a number")
+        reject(np.isinf(numbers[name]), f"{name} is infinite")
+    reject(np.isnan(numbers["close"]), "no close")
+    for name in PRICES:
+        reject(numbers[name] <= 0, f"{name} is not above zero")
+    reject(numbers["volume"] < 0, "volume is negative")
+    low, high = numbers["low"] * (1 - TOLERANCE), numbers["high"] * (1 + TOLERANCE)
+    reject(high < low, "high is below low")
+    for name in ("open", "close"):
+        reject((numbers[name] < low) | (numbers[name] > high), f"{name} is outside low and high")
+
+    clean = pd.DataFrame({"symbol": symbol, "ts": day, **numbers, "source": source})[list(BAR_COLUMNS)]
+    sound = clean[reason == ""]
+    again = sound.duplicated(keep="first")
+    conflicting = sound.drop(index=sound.index[again]).duplicated(["symbol", "ts", "source"], keep=False)
+    keys = pd.MultiIndex.from_frame(sound[["symbol", "ts", "source"]])
+    contradicted = keys.isin(keys[~again.to_numpy()][conflicting.to_numpy()])
+    rows = np.flatnonzero(reason == "")
+    reason[rows[contradicted]] = "contradicts another row of the same symbol, date and source"
+    reason[rows[again.to_numpy() & ~contradicted]] = "duplicate of a row that was kept"
+
+    good = clean[reason == ""].sort_values(["symbol", "source", "ts"], ignore_index=True)
+    rejected = frame[reason != ""].assign(reason=pd.array(reason[reason != ""], dtype="str"))
+    return good, rejected
+
+
+def _names(column: pd.Series) -> pd.Series:
+    """Return text as `str`, and an empty name for what is not text: a bool read from TRUE is no symbol."""
+    if not isinstance(column.dtype, pd.StringDtype):
+        column = column.map(lambda value: value if isinstance(value, str) else "")
+    return column.astype("str").fillna("").reset_index(drop=True)
+
+
+def _days(column: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """Return session dates (NaT where unreadable) and which values had a time of day."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_localize(None)  # midnight where the market is
+    if column.dtype.kind == "M":
+        days = column.dt.as_unit("us").reset_index(drop=True)
+        return days, (days.notna() & (days != days.dt.normalize())).to_numpy()
+    parts = column.astype("str").reset_index(drop=True).str.strip().str.extract(_DAY)
+    timed = parts[1].notna() & ~parts[1].str.fullmatch(_MIDNIGHT).fillna(value=False).astype(bool)
+    text = parts[0].str.replace("-", "")
+    return pd.to_datetime(text, format="%Y%m%d", errors="coerce").dt.as_unit("us"), timed.to_numpy(dtype=bool)
+
+
+def _floats(column: pd.Series) -> NDArray[np.float64]:
+    if column.dtype.kind not in "fiu" or not isinstance(column.dtype, np.dtype):
+        column = pd.to_numeric(column, errors="coerce")
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+_INCOMING = """
+CREATE TEMP TABLE incoming_bars (
+    symbol text NOT NULL, ts date NOT NULL, open double precision, high double precision, low double precision,
+    close double precision, volume double precision, adj_close double precision, source text NOT NULL
+) ON COMMIT DROP
+"""
+_CHANGES = """
+CREATE TEMP TABLE changed_bars (LIKE incoming_bars, is_new boolean NOT NULL) ON COMMIT DROP
+"""
+# The bounds let TimescaleDB leave out the chunks a delivery does not reach.
+_COMPARE = """
+INSERT INTO changed_bars
+SELECT i.*, b.symbol IS NULL
+FROM incoming_bars i
+LEFT JOIN market_data.bars b
+  ON b.symbol = i.symbol AND b.source = i.source AND b.ts = i.ts AND b.ts BETWEEN $1 AND $2
+WHERE b.symbol IS NULL
+   OR (b.open, b.high, b.low, b.close, b.volume, b.adj_close)
+      IS DISTINCT FROM (i.open, i.high, i.low, i.close, i.volume, i.adj_close)
+"""
+_KEEP_OLD = """
+INSERT INTO market_data.bar_revisions
+      (symbol, source, ts, open, high, low, close, volume, adj_close, recorded_at, replaced_at)
+SELECT b.symbol, b.source, b.ts, b.open, b.high, b.low, b.close, b.volume, b.adj_close, b.recorded_at, $1
+FROM market_data.bars b
+JOIN changed_bars c ON b.symbol = c.symbol AND b.source = c.source AND b.ts = c.ts AND b.ts BETWEEN $2 AND $3
+WHERE NOT c.is_new
+ON CONFLICT DO NOTHING
+"""
+_UPSERT = """
+INSERT INTO market_data.bars AS b
+      (symbol, source, ts, open, high, low, close, volume, adj_close, recorded_at)
+SELECT symbol, source, ts, open, high, low, close, volume, adj_close, $1 FROM changed_bars
+ON CONFLICT (symbol, source, ts) DO UPDATE
+SET open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+    volume = excluded.volume, adj_close = excluded.adj_close, recorded_at = excluded.recorded_at
+"""
+
+
+def write_bars(store: Store, good: pd.DataFrame, *, at: datetime | None = None) -> WriteCount:
+    """Return how many bars were new, changed and unchanged, having stored them all or none.
+
+    A row that differs from the stored one replaces it; the old version is kept in
+    `market_data.bar_revisions` with the time it was replaced. A row that is stored just so is not touched.
+    Writers take turns, so any number may write the same rows at once.
+
+    Parameters
+    ----------
+    store
+        Where to.
+    good
+        The first result of `check_bars`.
+    at
+        Time stamped on the rows, with its zone; the server's clock if None.
+
+    Raises
+    ------
+    DataError
+        The frame has not been through `check_bars`.
+    """
+    if tuple(good.columns) != BAR_COLUMNS:
+        raise DataError(
+            f"Bars to write have the columns {', '.join(map(str, good.columns))}. Pass what check_bars returned first."
+        )
+    if good.empty:
+        return WriteCount()
+    table = _to_arrow(good)
+    span = [good["ts"].min().date(), good["ts"].max().date()]
+    try:
+        with store.bulk() as cursor:
+            cursor.execute(_INCOMING)
+            cursor.execute(_CHANGES)
+            cursor.adbc_ingest("incoming_bars", table, mode="append", temporary=True)
+            cursor.execute("ANALYZE incoming_bars")  # or the planner reads all bars to update a few
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('market_data.bars'))")
+            cursor.fetchall()
+            # The clock is read after the lock: versions of a row are then in the order they were written.
+            cursor.execute("SELECT clock_timestamp()")
+            stamp = at or cursor.fetchall()[0][0]
+            cursor.execute(_COMPARE, span)
+            cursor.execute("SELECT count(*) FILTER (WHERE is_new), count(*) FROM changed_bars")
+            new, touched = cursor.fetchall()[0]
+            if touched > new:
+                cursor.execute(_KEEP_OLD, [stamp, *span])
+            if touched:
+                cursor.execute(_UPSERT, [stamp])
+    except adbc_driver_manager.Error as error:
+        if str(error.sqlstate or "")[:2] not in {"21", "22", "23"}:
+            raise
+        text = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise DataError(f"The bars break a rule of the table ({text}). Pass them through check_bars first.") from None
+    return WriteCount(new, touched - new, len(good) - touched)
+
+
+def _to_arrow(good: pd.DataFrame) -> pa.Table:
+    """Return the frame as Arrow columns; NaN becomes null, which SQL can compare."""
+    columns = {}
+    for name in BAR_COLUMNS:
+        kind = pa.date32() if name == "ts" else pa.string() if name in {"symbol", "source"} else pa.float64()
+        values = good[name].to_numpy().astype("datetime64[D]") if name == "ts" else good[name]
+        columns[name] = pa.array(values, type=kind, from_pandas=True)
+    return pa.table(columns)
+
+
+def coverage(store: Store) -> pd.DataFrame:
+    """Return what bars there are: one row per symbol and source, sorted.
+
+    Returns
+    -------
+    DataFrame
+        `symbol`, `source`, `first` and `last` session, number of `bars`, `recorded_at` of the newest write.
+    """
+    with store.bulk() as cursor:
+        cursor.execute(
+            "SELECT symbol, source, min(ts) AS first, max(ts) AS last, count(*) AS bars, "
+            "max(recorded_at) AS recorded_at FROM market_data.bars GROUP BY symbol, source ORDER BY symbol, source"
+        )
+        table = cursor.fetch_arrow_table()
+    frame: pd.DataFrame = table.to_pandas(date_as_object=False)
+    return frame.astype({"symbol": "str", "source": "str", "first": "datetime64[us]", "last": "datetime64[us]"})

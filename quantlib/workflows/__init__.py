@@ -1,0 +1,1 @@
+"""Workflows: the only place where settings, database, clock, network and MLflow meet the pure rooms."""

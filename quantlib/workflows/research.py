@@ -1,0 +1,325 @@
+"""Research: load a panel, run a strategy on it and in simulated worlds; every run is stored and logged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from quantlib.backtest import BacktestResult, WorldsResult, evaluate_in_worlds, run
+from quantlib.costs import Costs
+from quantlib.errors import ConfigError, DataError, nearest
+from quantlib.simulators import SIMULATORS, Simulator
+from quantlib.store import RunRecord, StrategyRecord, coverage, read_panel, read_runs, save_runs, save_strategies
+from quantlib.strategies import Strategy
+from quantlib.types import DateLike, Panel, as_date
+from quantlib.validation import Verdict, validate
+from quantlib.workflows.provenance import code_version, content_id
+from quantlib.workflows.session import Session
+from quantlib.workflows.tracking import Logged
+
+
+@dataclass(frozen=True)
+class StrategyRun:
+    """A backtest with all that belongs to it.
+
+    Parameters
+    ----------
+    name, strategy, panel, costs
+        What was run, and on what; the panel has just the strategy's symbols.
+    result, metrics, verdict
+        What came out; metrics by key with columns value, ci_low, ci_high, n.
+    run_id, mlflow_run_id
+        Where it is stored. The run id is a hash of everything that went in, so the same run has the same id.
+    """
+
+    name: str
+    strategy: Strategy
+    panel: Panel
+    costs: Costs
+    result: BacktestResult
+    metrics: pd.DataFrame
+    verdict: Verdict
+    run_id: str
+    mlflow_run_id: str | None
+
+
+def choose_source(session: Session) -> str:
+    """Return the price source in force: the setting, or with "auto" the stored one with the newest bar.
+
+    Raises
+    ------
+    DataError
+        Nothing is stored yet, or nothing of the source that the setting names.
+    """
+    bars = coverage(session.store)
+    if bars.empty:
+        raise DataError("There are no prices yet. Run `workbench ingest --source sample`, or `make run`.")
+    wanted = session.settings.source
+    if wanted == "auto":
+        newest = bars.groupby("source")["last"].max()
+        return str(newest[newest == newest.max()].index.min())
+    if wanted not in set(bars["source"]):
+        raise ConfigError(
+            f"WORKBENCH_SOURCE is {wanted!r}, of which nothing is stored. {nearest(wanted, set(bars['source']))}"
+        )
+    return wanted
+
+
+def load_panel(
+    session: Session,
+    symbols: Iterable[str],
+    start: DateLike | None = None,
+    end: DateLike | None = None,
+    as_of: DateLike | None = None,
+) -> Panel:
+    """Return daily bars of some symbols, adjusted for dividends and splits, from the source in force.
+
+    Parameters
+    ----------
+    as_of
+        Only what was known at the end of that day.
+
+    Raises
+    ------
+    DataError
+        A symbol is unknown, the span is empty or upside down.
+
+    Examples
+    --------
+    >>> panel = load_panel(session, ["KO", "PEP"], start="2015-01-01")  # doctest: +SKIP
+    """
+    return read_panel(session.store, list(symbols), start, end, as_of=as_of, source=choose_source(session))
+
+
+def shared_panel(
+    session: Session,
+    symbols: Iterable[str],
+    start: DateLike | None = None,
+    end: DateLike | None = None,
+    as_of: DateLike | None = None,
+) -> Panel:
+    """Return a panel as `load_panel` does, up to the last session on which every symbol has a close.
+
+    Raises
+    ------
+    DataError
+        The symbols share no session in the span.
+    """
+    panel = load_panel(session, symbols, start, end, as_of)
+    shared = panel.complete()
+    if len(shared) == 0:
+        raise DataError(f"{', '.join(panel.symbols)} share no session. Choose symbols that traded at the same time.")
+    return panel.until(shared.index[-1])
+
+
+def backtest_strategy(
+    session: Session,
+    strategy: Strategy,
+    *,
+    name: str | None = None,
+    as_of: DateLike | None = None,
+    start: DateLike | None = None,
+    end: DateLike | None = None,
+    costs: Costs | None = None,
+) -> StrategyRun:
+    """Return the strategy's backtest up to a date, stored in the database and logged to MLflow.
+
+    The same strategy on the same data with the same costs and code is the same run: it is computed again where
+    needed, but stored and logged once.
+
+    Parameters
+    ----------
+    name
+        What people call it; by default the family's title.
+    as_of
+        Only what was known at the end of that day; by default all there is.
+    start, end
+        First and last session of the backtest; by default all, up to the last one on which every symbol traded.
+    costs
+        Costs by side; None takes the defaults.
+    """
+    costs = costs or Costs()
+    name = name or strategy.title
+    panel = shared_panel(session, strategy.symbols, start, end, as_of)
+    result = run(panel, strategy.targets(panel), costs=costs)
+    metrics = result.summary(seed=session.settings.seed)
+    verdict = validate(strategy, panel, costs=costs, result=result, seed=session.settings.seed)
+    key = {
+        "strategy": strategy.id,
+        "snapshot": panel.snapshot_id,
+        "costs": costs.model_dump(),
+        "code": code_version(),
+        "seed": session.settings.seed,
+    }
+    run_id = content_id("backtest", key)
+    known = stored_run(session, run_id)
+    mlflow_run_id = known.mlflow_run_id if known else None
+    if known is None:
+        mlflow_run_id = session.tracker.log(_as_logged(session, name, strategy, panel, costs, result, metrics, verdict))
+        remember_strategy(session, name, strategy)
+        save_runs(
+            session.store,
+            [
+                RunRecord(
+                    id=run_id,
+                    kind="backtest",
+                    strategy_id=strategy.id,
+                    as_of=panel.index[-1].date(),
+                    snapshot_id=panel.snapshot_id,
+                    code_version=code_version(),
+                    seed=session.settings.seed,
+                    params={"name": name, "costs": costs.model_dump(), "source": panel.source},
+                    metrics={k: v for k, v in metrics["value"].items() if pd.notna(v)},
+                    mlflow_run_id=mlflow_run_id,
+                )
+            ],
+        )
+    return StrategyRun(name, strategy, panel, costs, result, metrics, verdict, run_id, mlflow_run_id)
+
+
+def simulate_strategy(
+    session: Session,
+    strategy: Strategy,
+    simulator: Simulator | str,
+    *,
+    name: str | None = None,
+    as_of: DateLike | None = None,
+    end: DateLike | None = None,
+    n: int | None = None,
+    horizon: int | None = None,
+    seed: int | None = None,
+    costs: Costs | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> WorldsResult:
+    """Return how the strategy fares over its next sessions in simulated worlds; stored and logged.
+
+    Parameters
+    ----------
+    simulator
+        A simulator, or the name of one with its default parameters.
+    n, horizon, seed
+        Worlds, sessions ahead and seed; by default those of the settings.
+    """
+    settings = session.settings
+    costs = costs or Costs()
+    if isinstance(simulator, str):
+        if simulator not in SIMULATORS:
+            raise DataError(f"There is no simulator {simulator!r}. {nearest(simulator, SIMULATORS)}")
+        simulator = SIMULATORS[simulator]()
+    panel = shared_panel(session, strategy.symbols, None, end, as_of)
+    n, horizon = n or settings.worlds, horizon or settings.horizon
+    seed = settings.seed if seed is None else seed
+    worlds = evaluate_in_worlds(
+        strategy, simulator, panel, n=n, horizon=horizon, seed=seed, costs=costs, on_progress=on_progress
+    )
+    params = {"n": n, "horizon": horizon, "costs": costs.model_dump(), "simulator": simulator.name}
+    params |= {f"simulator_{k}": v for k, v in simulator.model_dump(mode="json").items()}
+    key = {"strategy": strategy.id, "snapshot": panel.snapshot_id, "code": code_version(), "seed": seed, **params}
+    run_id = content_id("simulation", key)
+    if stored_run(session, run_id) is None:
+        low, high = worlds.mean_interval
+        metrics = {
+            "expected_value": worlds.mean,
+            "expected_value_low": low,
+            "expected_value_high": high,
+            "probability_of_loss": worlds.probability_of_loss,
+            "p05": worlds.quantile(0.05),
+            "p50": worlds.quantile(0.5),
+            "p95": worlds.quantile(0.95),
+        }
+        logged = Logged(
+            name=f"{name or strategy.title} in {simulator.title}",
+            kind="simulation",
+            params={"strategy_id": strategy.id, "seed": seed, **params},
+            metrics=metrics,
+            tags=tags_of(panel, strategy),
+            frames={"outcomes.csv": pd.DataFrame({"return": worlds.returns, "hold": worlds.hold})},
+            texts={"strategy.json": definition(strategy)},
+        )
+        mlflow_run_id = session.tracker.log(logged)
+        remember_strategy(session, name or strategy.title, strategy)
+        record = RunRecord(
+            id=run_id,
+            kind="simulation",
+            strategy_id=strategy.id,
+            as_of=panel.index[-1].date(),
+            snapshot_id=panel.snapshot_id,
+            code_version=code_version(),
+            seed=seed,
+            params=params,
+            metrics=metrics,
+            mlflow_run_id=mlflow_run_id,
+        )
+        save_runs(session.store, [record])
+    return worlds
+
+
+def remember_strategy(session: Session, name: str, strategy: Strategy) -> None:
+    """Store a definition under its id; storing it again changes nothing."""
+    params = strategy.model_dump(mode="json")
+    save_strategies(session.store, [StrategyRecord(id=strategy.id, family=strategy.family, title=name, params=params)])
+
+
+def definition(strategy: Strategy) -> str:
+    """Return a strategy's family and parameters as JSON text, enough to build it again."""
+    return json.dumps({"family": strategy.family, "params": strategy.model_dump(mode="json")}, indent=2)
+
+
+def holding_equity(panel: Panel, costs: Costs, *, since: DateLike) -> pd.Series:
+    """Return the equity of buying a panel's symbols in equal parts at a date and holding them, after costs."""
+    weights = pd.DataFrame(1.0 / len(panel.symbols), index=panel.index, columns=pd.Index(panel.symbols, name="symbol"))
+    weights.loc[weights.index < as_date(since)] = 0.0
+    return run(panel, weights, costs=costs).equity
+
+
+def stored_run(session: Session, run_id: str) -> RunRecord | None:
+    """Return the record of a run that was made before, or None."""
+    return next(iter(read_runs(session.store, id=run_id)), None)
+
+
+def tags_of(panel: Panel, strategy: Strategy | None = None) -> dict[str, str]:
+    """Return the labels every logged run carries: data snapshot, source, code version, as-of date and strategy."""
+    tags = {"snapshot_id": panel.snapshot_id, "source": panel.source, "code_version": code_version()}
+    tags["as_of"] = f"{panel.index[-1]:%Y-%m-%d}"
+    return tags if strategy is None else tags | {"strategy_id": strategy.id, "family": strategy.family}
+
+
+def _as_logged(
+    session: Session,
+    name: str,
+    strategy: Strategy,
+    panel: Panel,
+    costs: Costs,
+    result: BacktestResult,
+    metrics: pd.DataFrame,
+    verdict: Verdict,
+) -> Logged:
+    numbers = {str(key): float(value) for key, value in metrics["value"].items()}
+    for bound in ("ci_low", "ci_high"):
+        numbers |= {f"{key}_{bound}": float(value) for key, value in metrics[bound].items()}
+    numbers |= {"final_equity": float(result.equity.iloc[-1]), "trades": float(len(result.trades))}
+    return Logged(
+        name=name,
+        kind="backtest",
+        params={
+            "strategy_id": strategy.id,
+            "seed": session.settings.seed,
+            **strategy.model_dump(mode="json"),
+            **costs.model_dump(),
+        },
+        metrics=numbers,
+        tags={**tags_of(panel, strategy), "verdict": verdict.outcome},
+        texts={
+            "strategy.json": definition(strategy),
+            "verdict.txt": "\n".join([verdict.sentence, *(f"{c.outcome}: {c.sentence}" for c in verdict.checks)]),
+        },
+        frames={
+            "equity.csv": result.equity.to_frame(),
+            "weights.csv": result.weights,
+            "trades.csv": result.trades,
+            "metrics.csv": metrics,
+        },
+    )

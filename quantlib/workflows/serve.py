@@ -1,0 +1,169 @@
+"""Serve the app, the MLflow UI and JupyterLab, and stop all of them together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from quantlib.errors import ConfigError
+from quantlib.settings import ROOT, Settings
+
+START_SECONDS = 90
+STOP_SECONDS = 8
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server process to run: its name, command, address and further environment."""
+
+    name: str
+    command: Sequence[str]
+    host: str
+    port: int
+    setting: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        shown = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
+        return f"http://{shown}:{self.port}"
+
+
+def app_service(settings: Settings, host: str = "127.0.0.1", port: int | None = None) -> Service:
+    """Return the Streamlit app as a service."""
+    port = port or settings.app_port
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py")]
+    command += ["--server.address", host, "--server.port", str(port)]
+    return Service("app", command, host, port, "WORKBENCH_APP_PORT")
+
+
+def mlflow_service(settings: Settings, host: str = "127.0.0.1", port: int | None = None) -> Service:
+    """Return the MLflow UI over the runs of the settings as a service.
+
+    Raises
+    ------
+    ConfigError
+        The tracking address is itself a server.
+    """
+    if settings.tracking_uri.startswith("http"):
+        raise ConfigError(f"MLFLOW_TRACKING_URI is a server already: open {settings.tracking_uri} in a browser.")
+    port = port or settings.mlflow_port
+    settings.artifact_root.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", settings.tracking_uri]
+    command += ["--host", host, "--port", str(port), "--workers", "1"]
+    if settings.tracking_uri.startswith("sqlite:"):
+        command += ["--default-artifact-root", settings.artifact_root.as_uri()]
+    else:
+        command += ["--serve-artifacts", "--artifacts-destination", settings.artifact_root.as_uri()]
+    # One process without the job runner: two processes instead of fifteen.
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
+    return Service("MLflow UI", command, host, port, "WORKBENCH_MLFLOW_PORT", quiet)
+
+
+def notebook_service(host: str = "127.0.0.1", port: int = 8888) -> Service:
+    """Return JupyterLab on the research notebooks as a service; its token stays on."""
+    command = [sys.executable, "-m", "jupyterlab", "--ip", host, "--port", str(port), "--port-retries", "0"]
+    command += ["--notebook-dir", str(ROOT / "research"), "--no-browser"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    return Service("JupyterLab", command, host, port, "--port", {"PLOTLY_RENDERER": "plotly_mimetype+notebook"})
+
+
+def check_ports(services: Sequence[Service]) -> None:
+    """Refuse to start when a port is taken.
+
+    Raises
+    ------
+    ConfigError
+        Names the port, the service that wants it and the way out.
+    """
+    for service in services:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((service.host, service.port))
+            except OSError as error:
+                way = (
+                    f"{service.setting} {service.port + 1}"
+                    if service.setting.startswith("--")
+                    else f"{service.setting}={service.port + 1}"
+                )
+                raise ConfigError(
+                    f"Port {service.port} on {service.host}, wanted by the {service.name}, cannot be used "
+                    f"({error.strerror or error}). Stop what uses it, or choose another with {way}."
+                ) from None
+
+
+def serve(services: Sequence[Service], on_ready: Callable[[Service], None]) -> int:
+    """Run services until Ctrl-C or until one dies, then stop them all; return an exit code.
+
+    Parameters
+    ----------
+    on_ready
+        Called once for each service when it accepts connections.
+    """
+    check_ports(services)
+    processes: list[tuple[Service, subprocess.Popen[bytes]]] = []
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        for service in services:
+            # Each in a process group of its own: Ctrl-C reaches this process alone, which then stops the groups.
+            environment = {**os.environ, **service.environment}
+            process = subprocess.Popen(service.command, env=environment, cwd=ROOT, start_new_session=True)  # noqa: S603
+            processes.append((service, process))
+        for service, process in processes:
+            _wait_until_up(service, process)
+            on_ready(service)
+        while all(process.poll() is None for _, process in processes):
+            time.sleep(0.5)
+        dead = next((s, p) for s, p in processes if p.poll() is not None)
+        raise ConfigError(f"The {dead[0].name} stopped by itself with exit code {dead[1].returncode}; see above.")
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _stop([process for _, process in processes])
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _wait_until_up(service: Service, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_SECONDS
+    host = service.url.removeprefix("http://").rsplit(":", 1)[0]
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise ConfigError(f"The {service.name} did not start (exit code {process.returncode}); see above.")
+        with socket.socket() as probe:
+            probe.settimeout(0.5)
+            if probe.connect_ex((host, service.port)) == 0:
+                return
+        time.sleep(0.2)
+    raise ConfigError(f"The {service.name} did not answer on {service.url} within {START_SECONDS} seconds.")
+
+
+def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        _signal_group(process, signal.SIGTERM)
+    end = time.monotonic() + STOP_SECONDS
+    for process in processes:
+        try:
+            process.wait(timeout=max(end - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,89 @@
+"""Fixtures of a clean database: the embedded server, or the one TEST_DATABASE_URL names.
+
+A pytest plugin: `pytest_plugins = ["database"]` in tests/conftest.py makes them known everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from psycopg import sql
+
+from quantlib.store import Store, embedded
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where the test database is, in the terms of `Store.connect`: `url` is None for the embedded server."""
+
+    url: str | None
+    home: Path
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Database]:
+    """Return a database of this test session alone, gone at its end."""
+    # Not under pytest's own folder: every pytest session of root closes that to the server's account.
+    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
+        yield from _database(Path(folder).resolve())
+
+
+def _database(home: Path) -> Iterator[Database]:
+    server = os.environ.get("TEST_DATABASE_URL")
+    if not server:
+        yield Database(None, home)
+        embedded.stop(home)
+        return
+    name = f"workbench_test_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+    yield Database(urlunsplit(urlsplit(server)._replace(path=f"/{name}")), home)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def _migrated(database: Database) -> Iterator[tuple[Store, str]]:
+    """Return the open store, and the statement that empties it: migrating afresh for each test takes longer."""
+    with Store.connect(database.url, database.home) as store:
+        with store.begin() as connection:
+            tables = connection.execute(
+                sa.text(
+                    "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = ANY (:schemas) "
+                    "AND schemaname || '.' || tablename NOT IN ('ops.schema_version', 'ops.capabilities')"
+                ),
+                {
+                    "schemas": [
+                        "raw",
+                        "market_data",
+                        "events",
+                        "macro",
+                        "derived",
+                        "strategies",
+                        "execution",
+                        "reports",
+                        "ops",
+                    ]
+                },
+            ).scalars()
+            empty = f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE"
+        yield store, empty
+
+
+@pytest.fixture
+def store(_migrated: tuple[Store, str]) -> Store:
+    """Return a migrated store without a row in it."""
+    store, empty = _migrated
+    with store.begin() as connection:
+        connection.execute(sa.text("SET LOCAL lock_timeout = '10s'"))
+        connection.execute(sa.text(empty))
+    return store
