@@ -10,6 +10,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from quantlib.indicators import INDICATORS
+
 
 def parameters(model: type[BaseModel], values: Mapping[str, Any], symbols: Sequence[str], key: str) -> dict[str, Any]:
     """Draw one widget a field and return what they hold, not validated yet.
@@ -60,3 +62,21 @@ def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
         if isinstance(rule, Le | Lt):
             high = rule.le if isinstance(rule, Le) else rule.lt
     return low, high  # type: ignore[return-value]
+
+
+def indicators() -> tuple[tuple[str, tuple[tuple[str, float], ...]], ...]:
+    """Draw one box an indicator of the registry and return those chosen with their parameters.
+
+    Keys are the indicators' names; what is chosen stands in the address.
+    """
+    chosen = []
+    for name, card in INDICATORS.items():
+        text = f"{card.variant} Source: {card.reference}."
+        if not st.checkbox(card.title, key=name, help=text, bind="query-params"):
+            continue
+        params = {key: value for key, value in card.params.items() if value is not None}
+        values = []
+        for column, (key, value) in zip(st.columns(len(params)), params.items(), strict=True):
+            values.append((key, column.number_input(key, value=value, key=f"{name}-{key}", bind="query-params")))
+        chosen.append((name, tuple(values)))
+    return tuple(chosen)

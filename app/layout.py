@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from quantlib.charts import PLOTLY_CONFIG, alt_text, in_theme, table_behind
-from quantlib.charts.numbers import interval
+from quantlib.charts import PLOTLY_CONFIG, alt_text, in_theme, sparkline, table_behind
+from quantlib.charts.numbers import UNKNOWN, interval, signed_percent
 from quantlib.errors import QuantError
 from quantlib.metrics import METRICS
 
@@ -27,6 +27,32 @@ def strip(parts: Mapping[str, str], *, sample: bool) -> None:
         ":orange-badge[:material/science: Sample data] " if sample else ":green-badge[:material/database: Live data] "
     )
     st.markdown(badge + " · ".join(f"**{name}** {value}" for name, value in parts.items()))
+
+
+def key_number(title: str, line: pd.Series, write: Callable[[float], str], help_text: str, *, colored: bool) -> None:
+    """Draw the newest value of a daily line with its change over 21 sessions and the line itself.
+
+    Parameters
+    ----------
+    line
+        A fraction through time, newest last.
+    write
+        How the value is written.
+    colored
+        Whether more is better.
+    """
+    known = line.dropna()
+    change = signed_percent(known.iloc[-1] - known.iloc[-22]).replace(" %", " points") if len(known) > 21 else None
+    st.metric(
+        title,
+        write(known.iloc[-1]) if len(known) else UNKNOWN,
+        change,
+        help=help_text,
+        delta_color="normal" if colored else "off",
+        delta_description="in a month" if change else None,
+        chart_data=sparkline(known),
+        border=True,
+    )
 
 
 def chart(fig: go.Figure, key: str, *, table: bool = True) -> None:

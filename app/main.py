@@ -31,6 +31,7 @@ def run() -> None:
         st.Page(PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == next(iter(NAV)))
         for name, (title, icon) in NAV.items()
     ]
+    st.html("<style>.stMainBlockContainer{padding-top:2.5rem;padding-bottom:3rem}</style>")
     page = st.navigation(pages)
     try:
         page.run()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.cache import keep
 from app.layout import chart, empty, metrics_table, provenance, question, strip, tabs
-from quantlib.charts.numbers import bps, interval, number, percent, signed_percent
+from quantlib.charts.numbers import bps, number, percent, signed_percent, span
 from quantlib.reports.types import Recommendation, Report
 from quantlib.workflows.reading import freshness, newest_report, report_figures
 
@@ -31,7 +31,7 @@ def cards(report: Report) -> None:
                 help="Mean net return in simulated worlds; in brackets the 95 % interval of that mean.",
             )
             st.caption(
-                f"{interval(item.expected_value, item.ev_low, item.ev_high, signed=True)} · "
+                f"95 % interval {span(item.ev_low, item.ev_high)} · "
                 f"loses in {percent(item.probability_of_loss, 0)} of worlds"
             )
 
@@ -41,14 +41,9 @@ def reasons(item: Recommendation) -> None:
     st.markdown("\n".join(f"- {reason}" for reason in item.reasons))
     st.markdown(f"**What would turn it around:** {item.invalidation}")
     if item.changes:
-        table = pd.DataFrame([(c.symbol, c.before, c.after, c.change) for c in item.changes])
-        st.dataframe(
-            table.set_axis(["Symbol", "Held", "Wanted", "Change"], axis=1).style.format(
-                signed_percent, subset=["Held", "Wanted", "Change"]
-            ),
-            hide_index=True,
-            key="changes",
-        )
+        rows = [(c.symbol, *map(signed_percent, (c.before, c.after, c.change))) for c in item.changes]
+        table = pd.DataFrame(rows, columns=["Symbol", "Held", "Wanted", "Change"])
+        st.dataframe(table, hide_index=True, key="changes")
         st.caption(f"Making these changes costs about {bps(item.cost)} of equity.")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 import quantlib
@@ -57,7 +57,7 @@ def _progress() -> Progress:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=console,
     )
@@ -93,7 +93,7 @@ def ingest(
         _print_ingest(result)
     finally:
         session.close()
-    if not result.ok:
+    if not result.ok or result.rejected:
         raise typer.Exit(1)
 
 
@@ -162,9 +162,10 @@ def run_all() -> None:
 
     settings = get_settings()
     services = [serve.app_service(settings)]
-    if not settings.tracking_uri.startswith("http"):
-        services.insert(0, serve.mlflow_service(settings))
-    serve.check_ports(services)
+    with console.status("Looking whether the ports are free"):
+        if not settings.tracking_uri.startswith("http"):
+            services.insert(0, serve.mlflow_service(settings))
+        serve.check_ports(services)
     _pipeline(None)
     _serve(services)
 
@@ -269,6 +270,8 @@ def _print_ingest(result: IngestResult) -> None:
     table.add_section()
     table.add_row(*total)
     console.print(table)
+    for reason, count in result.rejected.items():
+        console.print(f"Rejected: {reason} ({count:,})", soft_wrap=True)
     console.print(result.headline, soft_wrap=True)
 
 

@@ -11,6 +11,8 @@ from skfolio.datasets import load_factors_dataset, load_sp500_dataset
 
 from quantlib.types import Panel
 
+pytest_plugins = ["database"]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -15,10 +15,10 @@ UNKNOWN = "–"
 _CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 
 
-def known(x: Any) -> float | None:
-    """Return the value as a float, or None where it is missing, not a number or not finite."""
+def known(x: Any, times: float = 1.0) -> float | None:
+    """Return the value as a float, multiplied if asked, or None where it is missing, no number or not finite."""
     try:
-        value = float(x)
+        value = float(x) * times
     except (TypeError, ValueError):  # None and pandas' NA land here too
         return None
     return value if math.isfinite(value) else None
@@ -33,20 +33,20 @@ def _fixed(value: float, decimals: int, *, signed: bool = False) -> str:
 
 def percent(x: SupportsFloat | None, decimals: int = 1) -> str:
     """Return a fraction as a percentage: 0.041 is "4.1 %"."""
-    value = known(x)
-    return UNKNOWN if value is None else f"{_fixed(value * 100, decimals)} %"
+    value = known(x, 100)
+    return UNKNOWN if value is None else f"{_fixed(value, decimals)} %"
 
 
 def signed_percent(x: SupportsFloat | None, decimals: int = 1) -> str:
     """Return a fraction as a percentage with its sign: 0.041 is "+4.1 %", nothing is "0.0 %"."""
-    value = known(x)
-    return UNKNOWN if value is None else f"{_fixed(value * 100, decimals, signed=True)} %"
+    value = known(x, 100)
+    return UNKNOWN if value is None else f"{_fixed(value, decimals, signed=True)} %"
 
 
 def bps(x: SupportsFloat | None, decimals: int = 1) -> str:
     """Return a fraction in basis points: 0.00035 is "3.5 bps"."""
-    value = known(x)
-    return UNKNOWN if value is None else f"{_fixed(value * 1e4, decimals)} bps"
+    value = known(x, 1e4)
+    return UNKNOWN if value is None else f"{_fixed(value, decimals)} bps"
 
 
 def money(x: SupportsFloat | None, currency: str = "USD", decimals: int = 0, *, signed: bool = False) -> str:
@@ -78,13 +78,18 @@ def number(x: SupportsFloat | None, unit: Unit = "ratio") -> str:
 
 def _scaled(x: SupportsFloat | None, unit: Unit, *, signed: bool = False) -> str:
     """Return a value in its unit without the unit's name, as it stands inside a pair of brackets."""
-    value = known(x)
-    if value is None:
-        return UNKNOWN
-    factor, decimals = {"percent": (1e2, 1), "ratio": (1, 2), "count": (1, 0), "bps": (1e4, 1), "money": (1, 0)}[unit]
-    return _fixed(value * factor, decimals, signed=signed)
+    factor, decimals = _SCALES[unit]
+    value = known(x, factor)
+    return UNKNOWN if value is None else _fixed(value, decimals, signed=signed)
 
 
+_SCALES: dict[Unit, tuple[float, int]] = {
+    "percent": (100.0, 1),
+    "ratio": (1.0, 2),
+    "count": (1.0, 0),
+    "bps": (1e4, 1),
+    "money": (1.0, 0),
+}
 _SUFFIX: dict[Unit, str] = {"percent": " %", "ratio": "", "count": "", "bps": " bps", "money": ""}
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from quantlib.charts.figure import Traces, days, figure, line, log_axis
-from quantlib.charts.numbers import Unit, interval, number, percent
+from quantlib.charts.numbers import Unit, interval, number, percent, ratio
 from quantlib.charts.theme import LIGHT, fade, series_color
 from quantlib.charts.thinning import drawn, thin
 from quantlib.errors import DataError
@@ -226,21 +226,14 @@ def _curve_lines(
 
 
 def _growth_finding(frame: pd.DataFrame, names: list[str], benchmark_name: str) -> str:
-    end = frame.ffill().iloc[-1]
-    years = (frame.index[-1] - frame.index[0]).days / 365.25
-    over = "a year" if years >= 1 else "in all"
-
-    def made(name: str) -> str:
-        growth = float(end[name])
-        return percent(growth ** (1 / years) - 1 if years >= 1 and growth > 0 else growth - 1)
-
-    with_benchmark = benchmark_name in frame and benchmark_name not in names
-    beside = f"; {benchmark_name.lower()} {made(benchmark_name)}" if with_benchmark else ""
+    last = {str(name): float(column.dropna().to_numpy()[-1]) for name, column in frame.items()}
+    with_benchmark = benchmark_name in last and benchmark_name not in names
+    beside = f"; {benchmark_name.lower()} into {ratio(last[benchmark_name])}" if with_benchmark else ""
     if len(names) == 1:
-        return f"{names[0]} made {made(names[0])} {over}{beside}"
-    order = end[names].sort_values()
-    least, most = str(order.index[0]), str(order.index[-1])
-    return f"{most} made most, {made(most)} {over}; {least} least, {made(least)}{beside}"
+        return f"{names[0]} turned 1 into {ratio(last[names[0]])}{beside}"
+    order = sorted(names, key=last.__getitem__)
+    least, most = order[0], order[-1]
+    return f"{most} made most and turned 1 into {ratio(last[most])}; {least} least, into {ratio(last[least])}{beside}"
 
 
 def _drawdown_finding(under: pd.DataFrame) -> tuple[str, str]:

@@ -65,7 +65,12 @@ def has_candles(panel: Panel, symbol: str) -> bool:
 
 
 def candlestick(
-    panel: Panel, symbol: str, overlays: Mapping[str, pd.Series] | None = None, *, unit: str = "$"
+    panel: Panel,
+    symbol: str,
+    overlays: Mapping[str, pd.Series] | None = None,
+    *,
+    unit: str = "$",
+    log: bool = False,
 ) -> go.Figure:
     """Return the bars of one symbol as candles: hollow where the close is above the open, filled where below.
 
@@ -103,7 +108,10 @@ def candlestick(
         title=_finding(symbol, close),
         subtitle=_measured(f"{size} candles (hollow: up, filled: down)", close, panel.source),
         y=f"Price ({unit})",
-        layout={"xaxis": {"rangeslider": {"visible": False}, "rangebreaks": skip}},
+        layout={
+            "xaxis": {"rangeslider": {"visible": False}, "rangebreaks": skip},
+            **({"yaxis": log_axis(float(bars["low"].min()), float(bars["high"].max()))} if log else {}),
+        },
     )
 
 

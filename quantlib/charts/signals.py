@@ -93,18 +93,21 @@ def signal_chart(
     frame = known_rows.loc[known_rows.index[-1] - pd.Timedelta(days=round(365.25 * years)) :]
     shown = thin(frame) * factor
     x = days(shown.index)
+    now = known(value)
+    # Of several lines the one that decides is the one that stands at the value.
+    gap = (frame.iloc[-1] - now).abs() if now is not None else frame.iloc[-1]
+    main = gap.idxmin() if gap.notna().any() else frame.columns[0]
     traces = [
         line(
             x,
             shown[name].to_numpy(),
             str(name),
-            LIGHT.ink if i == 0 else LIGHT.series[(i - 1) % len(LIGHT.series)],
+            LIGHT.ink if name == main else LIGHT.series[i % len(LIGHT.series)],
             unit=f":,.2f}}{suffix}",
-            width=1.6 if i == 0 else 1.3,
+            width=1.8 if name == main else 1.0,
         )
         for i, name in enumerate(shown.columns)
     ]
-    now = known(value)
     rank = known(percentile)
     if now is not None:
         traces.append(

@@ -187,7 +187,7 @@ def _swapped(node: Any, swap: Mapping[str, str]) -> Any:
         return node if twin is None else twin + node[7:]
     if isinstance(node, dict):
         return {key: _swapped(value, swap) for key, value in node.items()}
-    if isinstance(node, list | tuple) and len(node) <= 64:  # colour scales and lists of shapes, not data
+    if isinstance(node, list | tuple) and len(node) <= 256:  # colours, scales and shapes; longer lists are data
         return [_swapped(value, swap) for value in node]
     return node
 

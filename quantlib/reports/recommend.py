@@ -8,7 +8,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from quantlib.backtest import BacktestResult, WorldsResult
-from quantlib.charts import equity_curves, fan_chart, outcome_histogram, series_color, signal_chart, weights_over_time
+from quantlib.charts import (
+    drawdown,
+    equity_curves,
+    fan_chart,
+    outcome_histogram,
+    series_color,
+    signal_chart,
+    stack,
+    weights_over_time,
+)
 from quantlib.charts.numbers import bps, interval, percent, signed_percent
 from quantlib.costs import Costs
 from quantlib.reports.types import (
@@ -25,8 +34,8 @@ from quantlib.simulators import SIMULATORS
 from quantlib.strategies import Explanation, Strategy
 from quantlib.validation import Verdict
 
-#: Weights closer than this are the same holding: drift of a hundredth of a percent is no trade.
-SAME_WEIGHT = 1e-4
+#: Weights closer than this are the same holding: drift that rounds to 0.0 % of equity is no trade.
+SAME_WEIGHT = 5e-4
 
 
 def recommend(
@@ -98,8 +107,8 @@ def recommend(
         invalidation=explanation.invalidation,
         cost=cost,
         metrics={
-            str(key): MetricValue(value=row.value, ci_low=row.ci_low, ci_high=row.ci_high, n=int(row.n))
-            for key, row in zip(metrics.index, metrics.itertuples(), strict=True)
+            str(key): MetricValue(value=row["value"], ci_low=row["ci_low"], ci_high=row["ci_high"], n=int(row["n"]))
+            for key, row in metrics.to_dict(orient="index").items()
         },
         verdict=VerdictSummary(
             outcome=verdict.outcome,
@@ -134,7 +143,12 @@ def recommendation_figures(
         "outcomes": outcome_histogram(
             {titles[w.simulator]: w.returns for w in worlds}, horizon=first.horizon, mean_interval=first.mean_interval
         ),
-        "record": equity_curves({name: result.equity}, holding, log=True),
+        "record": stack(
+            [
+                equity_curves({name: result.equity}, holding, log=True),
+                drawdown({name: result.equity}, height=180),
+            ]
+        ),
         "weights": weights_over_time(result.weights),
     }
     if explanation.series.notna().any().any():

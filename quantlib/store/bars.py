@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from quantlib.errors import DataError, nearest
-from quantlib.store.counts import WriteCount
+from quantlib.store.counts import WriteCount, check_moment
 from quantlib.store.database import Store
 from quantlib.types import BAR_COLUMNS
 
@@ -182,12 +182,13 @@ def write_bars(store: Store, good: pd.DataFrame, *, at: datetime | None = None) 
     Raises
     ------
     DataError
-        The frame has not been through `check_bars`.
+        The frame has not been through `check_bars`, or `at` has no zone.
     """
     if tuple(good.columns) != BAR_COLUMNS:
         raise DataError(
             f"Bars to write have the columns {', '.join(map(str, good.columns))}. Pass what check_bars returned first."
         )
+    check_moment(at)
     if good.empty:
         return WriteCount()
     table = _to_arrow(good)

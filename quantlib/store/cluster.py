@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
-import pwd
 import re
 import shlex
 import shutil
@@ -27,13 +25,13 @@ import psutil
 import psycopg
 
 from quantlib.errors import ConfigError
+from quantlib.store.account import Account, open_ways, server_account
 
 MAJOR = 18
 START_SECONDS = 90.0
 """How long a server may take to come up; crash recovery of `max_wal_size` fits in easily."""
 CONNECT_SECONDS = 5
 PORT = 5432
-SYSTEM_USER = "pgserver"
 _SOCKET_BYTES = 100
 """Longest socket path the kernels accept is 103 (macOS) or 107 bytes (Linux)."""
 _PLAIN = re.compile(r"[A-Za-z0-9/._+-]+")
@@ -64,22 +62,6 @@ def binaries() -> Path:
     return Path(spec.origin).parent / f"pginstall{MAJOR}" / "bin"
 
 
-def _let_through(path: Path) -> None:
-    """Let other users pass (not list) the folders above `path`: root's server runs as another user."""
-    for folder in path.parents:
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
-
-
-def _let_use(install: Path) -> None:
-    """Let other users run what is in an installation made under a strict umask."""
-    if not (install / "bin" / "postgres").stat().st_mode & stat.S_IXOTH:
-        for path in (install, *install.rglob("*")):
-            mode = stat.S_IMODE(path.stat().st_mode)
-            path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
-
-
 @dataclass(frozen=True)
 class Cluster:
     """The data folder `<home>/pg` and the server on it.
@@ -102,41 +84,9 @@ class Cluster:
         """The server's log file."""
         return self.folder / "log"
 
-    def account(self) -> dict[str, object]:
-        """Return whom to run the server as, as arguments of `subprocess.run`; empty means ourselves.
-
-        PostgreSQL refuses to run as root. Then the owner of the data folder is taken, and for a new folder
-        the system user `pgserver`, which is made where it does not exist.
-
-        Raises
-        ------
-        ConfigError
-            The folder belongs to someone else, or the system user cannot be made.
-        """
-        owner = self.folder.stat().st_uid if self.folder.exists() else None
-        if os.geteuid() != 0:
-            if owner not in {None, os.geteuid()}:
-                raise ConfigError(
-                    f"The database folder {self.folder} belongs to user {owner}, not to {getpass.getuser()}. "
-                    "Run as that user, choose another WORKBENCH_HOME, or set DATABASE_URL."
-                )
-            return {}
-        if owner:
-            entry = pwd.getpwuid(owner)
-        else:
-            try:
-                entry = pwd.getpwnam(SYSTEM_USER)
-            except KeyError:
-                command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
-                try:
-                    subprocess.run(command, check=True, capture_output=True)  # noqa: S603  fixed command
-                except (OSError, subprocess.CalledProcessError):
-                    raise ConfigError(
-                        f"As root the database needs a system user {SYSTEM_USER}, and useradd could not make it. "
-                        "Run as a normal user, or set DATABASE_URL."
-                    ) from None
-                entry = pwd.getpwnam(SYSTEM_USER)
-        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    def account(self) -> Account:
+        """Return whom to run the server as, as arguments of `subprocess.run`; empty means ourselves."""
+        return server_account(self.folder)
 
     def stop_command(self) -> list[str]:
         """Return the command that ends every session and stops the server."""
@@ -144,10 +94,10 @@ class Cluster:
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Return the result of one of PostgreSQL's programs, run as the folder's account."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")} | {"LC_ALL": "C"}
+        environment = {"PATH": os.defpath, "LC_ALL": "C"}  # nothing of ours: PGPORT and the like would be obeyed
         # Files, not pipes: the server inherits them and would keep a pipe open for ever.
         with tempfile.TemporaryFile("w+") as out:
-            done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603  # user, group, extra_groups by name; the command is our own
+            done = subprocess.run(  # noqa: S603  the command is our own
                 [str(binaries() / program), *arguments],
                 check=False,
                 stdin=subprocess.DEVNULL,
@@ -185,8 +135,8 @@ class Cluster:
         fresh = Path(tempfile.mkdtemp(prefix="pg.new-", dir=self.home))
         account = self.account()
         if account:
-            os.chown(fresh, account["user"], account["group"])  # type: ignore[arg-type]  # ints by construction
-        self._open_ways(account)
+            os.chown(fresh, account["user"], account["group"])
+            open_ways(self.folder, binaries().parent)
         settings = [f"--set={name}={value}" for name, value in _TUNING.items()]
         done = self.run(
             "initdb", "-D", str(fresh), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C",
@@ -197,13 +147,6 @@ class Cluster:
             raise ConfigError(f"The database folder {self.folder} could not be made: {_last_lines(done.stdout)}")
         fresh.rename(self.folder)
 
-    def _open_ways(self, account: dict[str, object]) -> None:
-        """Let the server's account, where it is not ours, reach its data and its programs."""
-        if account:
-            _let_through(self.folder)
-            _let_through(binaries())
-            _let_use(binaries().parent)
-
     def processes(self) -> list[psutil.Process]:
         """Return the living server processes of this folder, found by the folder they work in.
 
@@ -213,9 +156,9 @@ class Cluster:
         found = []
         for process in psutil.process_iter(["name"]):
             try:
-                if process.info["name"].startswith("postgres") and process.cwd() == str(self.folder):
+                if (process.info["name"] or "").startswith("postgres") and _works_in(process, self.folder):
                     found.append(process)
-            except psutil.Error:  # gone, a zombie, or another user's: none of ours
+            except (OSError, psutil.Error):  # gone, a zombie, or another user's: none of ours
                 continue
         return found
 
@@ -258,7 +201,7 @@ class Cluster:
             return self.folder
         # The inode tells a folder from its predecessor of the same name, whose server may be about to end.
         identity = f"{self.folder}\0{self.folder.stat().st_ino}".encode(errors="surrogateescape")
-        uid = int(self.account().get("user", os.geteuid()))  # type: ignore[call-overload]  # an int by construction
+        uid = self.account().get("user", os.geteuid())
         leaf = f"workbench-{uid}-{hashlib.sha256(identity).hexdigest()[:12]}"
         for base in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108  private folder inside, see below
             path = base.resolve() / leaf
@@ -303,7 +246,8 @@ class Cluster:
         ConfigError
             It did not come up; the message ends with what its log says.
         """
-        self._open_ways(self.account())
+        if self.account():
+            open_ways(self.folder, binaries().parent)
         options = ["-k", str(self.socket_folder()), "-p", str(PORT), "-c", "listen_addresses="]
         done = self.run(
             "pg_ctl", "start", "-s", "-w", "-t", str(int(START_SECONDS)), "-D", str(self.folder),
@@ -344,6 +288,12 @@ class Cluster:
             return f"Its log {self.log} ends: {_last_lines(self.log.read_text(errors='replace'))}"
         except OSError:
             return f"It left no log at {self.log}."
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    if sys.platform == "linux":  # by inode: the same path may be another folder inside a container
+        return Path(f"/proc/{process.pid}/cwd").samefile(folder)
+    return process.cwd() == str(folder)
 
 
 def _last_lines(text: str, n: int = 2) -> str:

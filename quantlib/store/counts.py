@@ -1,8 +1,11 @@
-"""What a write did, in rows."""
+"""What a write did, in rows, and when."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
+
+from quantlib.errors import DataError
 
 
 class WriteCount(NamedTuple):
@@ -15,3 +18,9 @@ class WriteCount(NamedTuple):
     def plus(self, other: WriteCount) -> WriteCount:
         """Return both counts added up."""
         return WriteCount(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def check_moment(at: datetime | None) -> None:
+    """Refuse a time of writing without a zone: nobody could say later when it was."""
+    if at is not None and at.tzinfo is None:
+        raise DataError(f"The time of a write has no zone: {at}. Give it one, such as datetime.now(UTC).")

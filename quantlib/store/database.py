@@ -14,10 +14,12 @@ import adbc_driver_manager
 import psycopg
 import sqlalchemy as sa
 from adbc_driver_postgresql import dbapi
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from quantlib.errors import ConfigError
 from quantlib.store import embedded
 from quantlib.store.address import hide_password, read_address, why_unreachable
+from quantlib.store.cluster import binaries
 from quantlib.store.migrations import HEAD, upgrade
 
 _inherited: list[object] = []  # connections of a parent process, kept: collecting them would end the parent's
@@ -191,6 +193,17 @@ class Store:
                 "revision": HEAD,
                 "notes": list(notes),
             }
+
+    def psql(self) -> tuple[list[str], dict[str, str]]:
+        """Return a command that opens psql on this database, and what to add to its environment.
+
+        Run it as a child of a process that keeps the store open; the password is not in the command, which
+        other users can see.
+        """
+        parts = {key: str(value) for key, value in conninfo_to_dict(self._address).items() if value is not None}
+        password = parts.pop("password", "")
+        program = str(binaries() / "psql") if self.embedded else "psql"
+        return [program, make_conninfo(**parts)], {"PGPASSWORD": password} if password else {}
 
     def close(self) -> None:
         """Close this store's connections. The embedded server stops after its last client process has gone."""

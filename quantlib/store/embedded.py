@@ -114,12 +114,13 @@ def _ensure_watcher(cluster: Cluster) -> None:
         "stop": cluster.stop_command(),
         "user": cluster.account(),
     }
-    # Double start through a shell: the watcher must belong to init, not become a zombie of this process.
+    # Started through a shell that ends at once: the watcher belongs to init and is no zombie of ours one day.
     command = [sys.executable, "-I", "-S", watch.__file__, json.dumps(task)]
-    subprocess.run(  # noqa: S603  the command is our own
-        ["/bin/sh", "-c", '"$@" </dev/null >/dev/null 2>&1 &', "sh", *command], check=True, pass_fds=[own], cwd="/"
-    )
-    os.close(own)
+    detached = ["/bin/sh", "-c", '"$@" </dev/null >/dev/null 2>&1 &', "sh", *command]
+    try:
+        subprocess.run(detached, check=True, pass_fds=[own], cwd="/")  # noqa: S603  the command is our own
+    finally:
+        os.close(own)
 
 
 def _ensure_database(cluster: Cluster) -> str:
@@ -128,7 +129,7 @@ def _ensure_database(cluster: Cluster) -> str:
     address = cluster.address(DATABASE)
     if maintenance is None or address is None:
         raise ConfigError("The embedded database went away while starting. Try again.")
-    with psycopg.connect(maintenance, autocommit=True) as connection:
+    with psycopg.connect(maintenance, autocommit=True) as connection:  # it has just answered
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
             connection.execute(f"CREATE DATABASE {DATABASE}")
     return address

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
 from quantlib.errors import DataError, nearest
 from quantlib.store.counts import WriteCount
@@ -115,7 +115,7 @@ def write_universe(store: Store, lists: Iterable[UniverseList]) -> WriteCount:
 
 def read_universe(store: Store, *, as_of: DateLike | None = None) -> dict[str, UniverseList]:
     """Return the newest version of every list by name, or the newest drawn up by `as_of`."""
-    newest = sa.select(_LISTS).distinct(_LISTS.c.list).order_by(_LISTS.c.list, _LISTS.c.drawn_at.desc())
+    newest = sa.select(_LISTS).ext(distinct_on(_LISTS.c.list)).order_by(_LISTS.c.list, _LISTS.c.drawn_at.desc())
     if as_of is not None:
         newest = newest.where(_LISTS.c.drawn_at <= as_date(as_of, "as_of").date())
     lists = newest.subquery()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from quantlib.errors import DataError, nearest
-from quantlib.store.counts import WriteCount
+from quantlib.store.counts import WriteCount, check_moment
 from quantlib.store.database import Store
 from quantlib.store.upsert import upsert
 from quantlib.types import MACRO_COLUMNS, DateLike, as_date
@@ -142,6 +142,7 @@ def write_observations(store: Store, good: pd.DataFrame, *, at: datetime | None 
     """
     if tuple(good.columns) != MACRO_COLUMNS:
         raise DataError("Observations to write have the wrong columns. Pass what check_observations returned first.")
+    check_moment(at)
     if good.empty:
         return WriteCount()
     table = pa.table(
@@ -149,7 +150,7 @@ def write_observations(store: Store, good: pd.DataFrame, *, at: datetime | None 
             "series": pa.array(good["series"], pa.string()),
             "source": pa.array(good["source"], pa.string()),
             "period": pa.array(good["period"].to_numpy().astype("datetime64[D]"), pa.date32()),
-            "released_at": pa.array(good["released_at"], pa.timestamp("us", tz="UTC")),
+            "released_at": pa.array(good["released_at"].dt.tz_convert(None).to_numpy(), pa.timestamp("us", tz="UTC")),
             "release_basis": pa.array(good["release_basis"], pa.string()),
             "value": pa.array(good["value"], pa.float64()),
         }

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from quantlib.errors import DataError, nearest
 from quantlib.store.counts import WriteCount
@@ -191,7 +191,9 @@ def read_recommendations(
         if strategy_id is not None:
             newest = newest.where(table.c.strategy_id == strategy_id)
         query = query.where(table.c.as_of == newest.scalar_subquery())
-    query = query.distinct(table.c.strategy_id).order_by(table.c.strategy_id, table.c.created_at.desc(), table.c.id)
+    query = query.ext(distinct_on(table.c.strategy_id)).order_by(
+        table.c.strategy_id, table.c.created_at.desc(), table.c.id
+    )
     return _read(store, RecommendationRecord, query)
 
 

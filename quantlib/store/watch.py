@@ -13,8 +13,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class Task(TypedDict):
@@ -26,7 +27,7 @@ class Task(TypedDict):
     folder: str  # the server's data folder
     linger: float  # seconds to keep the server for the next client
     stop: list[str]  # command that stops the server
-    user: dict[str, object]  # account to run it as; empty: our own
+    user: Mapping[str, Any]  # account to run it as; empty: our own
 
 
 def _free(descriptor: int) -> bool:
@@ -58,7 +59,7 @@ def watch(task: Task) -> None:
         # A folder removed and made anew has other lock files and a watcher of its own.
         here = Path(task["clients"])
         if here.exists() and here.stat().st_ino == os.fstat(clients.fileno()).st_ino and running.exists():
-            subprocess.run(task["stop"], check=False, **task["user"])  # type: ignore[call-overload]  # noqa: S603  # user, group and extra_groups, by name; the command is our own
+            subprocess.run(task["stop"], check=False, **task["user"])  # noqa: S603  the command is our own
         os.close(task["own"])  # before the start lock goes: the next client must see that no watcher is left
 
 

@@ -150,7 +150,7 @@ def _beats_holding(own: Panel, returns: pd.Series, costs: Costs) -> Check:
         f"Sharpe ratio {ratio(mine)} and {rates[0]} a year, against {ratio(other)} and {rates[1]} for holding the same "
         "symbols in equal parts."
     )
-    return Check("holding", "Better than holding", outcome, mine - other, sentence)
+    return Check("holding", "Better for its risk than holding", outcome, mine - other, sentence)
 
 
 def _survives_costs(strategy: Strategy, own: Panel, costs: Costs, result: BacktestResult) -> Check:

@@ -51,9 +51,10 @@ def train_models(
             "model", {"snapshot": panel.snapshot_id, "code": code_version(), "model": name, **result.parameters}
         )
         if stored_run(session, run_id) is None:
+            scores = result.scores.to_dict(orient="index")
             metrics = {
-                **{f"{key}": float(value) for key, value in result.scores.loc["model"].items()},
-                **{f"prior_{key}": float(value) for key, value in result.scores.loc["prior"].items() if key != "n"},
+                **{str(key): float(value) for key, value in scores["model"].items()},
+                **{f"prior_{key}": float(value) for key, value in scores["prior"].items() if key != "n"},
                 "gain": result.gain,
                 "gain_low": result.gain_low,
                 "gain_high": result.gain_high,

@@ -117,13 +117,7 @@ def run_pipeline(
         No strategy can be run on what is stored.
     """
     tell = on_progress or (lambda stage, done, total: None)
-    if coverage(session.store).empty:
-        ingest(
-            session.store,
-            "sample",
-            universe=session.universe,
-            on_progress=lambda done, total, _: tell("Load the sample", done, total),
-        )
+    ensure_sample(session, on_progress=lambda done, total, _: tell("Load the sample", done, total))
     source = choose_source(session)
     usable, skipped = _usable(session, strategies or READY, source)
     end = min(shared_panel(session, s.symbols, as_of=as_of).index[-1] for s in usable.values())
@@ -174,6 +168,14 @@ def run_pipeline(
     path = _save(session, report_id, report, runs)
     tell("Write the report", 1, 1)
     return PipelineResult(report_id, end, label, report.recommendations, tuple(skipped), reused=False, path=path)
+
+
+def ensure_sample(session: Session, *, on_progress: Callable[[int, int, str], None] | None = None) -> bool:
+    """Return whether the sample was loaded just now, which it is where no prices are stored yet."""
+    if not coverage(session.store).empty:
+        return False
+    ingest(session.store, "sample", universe=session.universe, on_progress=on_progress)
+    return True
 
 
 #: The baseline models want five years to learn from, one to be tested on, and one to warm up.
@@ -256,19 +258,18 @@ def _worlds(
     costs: Costs,
     tell: Progress,
 ) -> list[WorldsResult]:
-    return [
-        simulate_strategy(
-            session,
-            strategy,
-            simulator,
-            name=name,
-            as_of=as_of,
-            end=end,
-            costs=costs,
-            on_progress=lambda done, total, k=k: tell(f"Simulate: {name}", k * total + done, total * len(SIMULATORS)),
+    found = []
+    for k, simulator in enumerate(SIMULATORS):
+
+        def show(done: int, total: int, before: int = k) -> None:
+            tell(f"Simulate: {name}", before * total + done, total * len(SIMULATORS))
+
+        found.append(
+            simulate_strategy(
+                session, strategy, simulator, name=name, as_of=as_of, end=end, costs=costs, on_progress=show
+            )
         )
-        for k, simulator in enumerate(SIMULATORS)
-    ]
+    return found
 
 
 def _report(

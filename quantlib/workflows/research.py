@@ -172,7 +172,7 @@ def backtest_strategy(
                     code_version=code_version(),
                     seed=session.settings.seed,
                     params={"name": name, "costs": costs.model_dump(), "source": panel.source},
-                    metrics={k: v for k, v in metrics["value"].items() if pd.notna(v)},
+                    metrics={str(k): float(v) for k, v in metrics["value"].items() if pd.notna(v)},
                     mlflow_run_id=mlflow_run_id,
                 )
             ],

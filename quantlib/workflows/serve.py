@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from quantlib.errors import ConfigError
 from quantlib.settings import ROOT, Settings
+from quantlib.workflows.tracking import Tracker
 
 START_SECONDS = 90
 STOP_SECONDS = 8
@@ -20,20 +22,33 @@ STOP_SECONDS = 8
 
 @dataclass(frozen=True)
 class Service:
-    """A server process to run: its name, command, address and further environment."""
+    """A server process to run.
+
+    Parameters
+    ----------
+    name
+        What it is called in messages.
+    command, environment
+        What to run, and variables on top of ours.
+    host, port, page
+        Where it listens, and the page to open there.
+    setting
+        The variable or option that moves it to another port.
+    """
 
     name: str
     command: Sequence[str]
     host: str
     port: int
     setting: str
+    page: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
         """Where a browser finds it."""
         shown = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
-        return f"http://{shown}:{self.port}"
+        return f"http://{shown}:{self.port}{self.page}"
 
 
 def app_service(settings: Settings, host: str = "127.0.0.1", port: int | None = None) -> Service:
@@ -63,8 +78,13 @@ def mlflow_service(settings: Settings, host: str = "127.0.0.1", port: int | None
     else:
         command += ["--serve-artifacts", "--artifacts-destination", settings.artifact_root.as_uri()]
     # One process without the job runner: two processes instead of fifteen.
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
-    return Service("MLflow UI", command, host, port, "WORKBENCH_MLFLOW_PORT", quiet)
+    quiet = {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONWARNINGS": "ignore",
+    }
+    page = f"/#/experiments/{Tracker(settings.tracking_uri, settings.artifact_root).experiment_id}/runs"
+    return Service("MLflow UI", command, host, port, "WORKBENCH_MLFLOW_PORT", page, quiet)
 
 
 def notebook_service(host: str = "127.0.0.1", port: int = 8888) -> Service:
@@ -73,7 +93,7 @@ def notebook_service(host: str = "127.0.0.1", port: int = 8888) -> Service:
     command += ["--notebook-dir", str(ROOT / "research"), "--no-browser"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    return Service("JupyterLab", command, host, port, "--port", {"PLOTLY_RENDERER": "plotly_mimetype+notebook"})
+    return Service("JupyterLab", command, host, port, "--port", "", {"PLOTLY_RENDERER": "plotly_mimetype+notebook"})
 
 
 def check_ports(services: Sequence[Service]) -> None:
@@ -138,7 +158,7 @@ def _interrupt(*_: object) -> None:
 
 def _wait_until_up(service: Service, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + START_SECONDS
-    host = service.url.removeprefix("http://").rsplit(":", 1)[0]
+    host = urlsplit(service.url).hostname or service.host
     while time.monotonic() < end:
         if process.poll() is not None:
             raise ConfigError(f"The {service.name} did not start (exit code {process.returncode}); see above.")

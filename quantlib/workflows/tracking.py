@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ class Logged:
 
 def _mlflow() -> Any:
     """Return the MLflow module: imported on first use because that takes seconds, and kept quiet."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow  # noqa: PLC0415 - see above

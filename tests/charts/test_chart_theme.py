@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import plotly.io as pio
 import pytest
 from streamlit import config as streamlit_config
@@ -120,6 +121,24 @@ def test_in_dark_every_light_color_is_gone_and_the_numbers_stay(stocks: Panel):
     assert dark.layout.meta == fig.layout.meta
     assert dark.layout.height == fig.layout.height
     assert LIGHT.ink in fig.to_json(), "the given figure is left as it was"
+
+
+def test_dark_reaches_colors_in_lists_scales_shapes_and_labels(stocks: Panel):
+    rng = np.random.default_rng(1)
+    index = stocks.index[-700:]
+    weights = pd.DataFrame(rng.normal(size=(700, 5)), index=index, columns=list("abcde"))
+    paths = 1 + rng.normal(0, 0.01, (2000, 22)).cumsum(axis=1)
+    dates = pd.DatetimeIndex([index[-1], *stocks.next_sessions(21)])
+    made = [
+        charts.outcome_histogram({"a": rng.normal(size=5000)}, horizon=21),
+        charts.weights_over_time(weights),
+        charts.signal_chart(weights[["a"]], {"high": 1.0, "low": -1.0}, 0.2, signal="a"),
+        charts.fan_chart(stocks.frame()["KO"], paths / paths[:, :1], dates),
+        charts.metric_intervals({"a": (1.0, 0.5, 1.5)}),
+    ]
+    for fig in made:
+        text = in_theme(fig, "dark").to_json()
+        assert not [color for color in color_swap() if color in text], fig.layout.meta["title"]
 
 
 def test_light_and_unknown_modes():

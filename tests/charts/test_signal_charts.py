@@ -68,3 +68,12 @@ def test_an_indicator_pane_says_its_last_value(z):
     fig = charts.indicator_pane({"z": z}, "Spread z 120", LEVELS, unit="σ")
     assert fig.layout.meta["title"].startswith(f"Spread z 120 is {z.iloc[-1]:.2f}, between")
     assert fig.layout.yaxis.title.text == "σ"
+
+
+def test_of_several_lines_the_deciding_one_stands_out(stocks: Panel):
+    momentum = stocks.frame()[["KO", "PEP", "MSFT"]].pct_change(126)
+    best = momentum.iloc[-1].idxmax()
+    fig = charts.signal_chart(momentum, {"cash": 0.0}, momentum.iloc[-1].max(), signal="return", unit="percent")
+    widths = {trace.name: trace.line.width for trace in fig.data if trace.name}
+    assert max(widths, key=widths.get) == best
+    assert len(set(widths.values())) == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from lxml import etree, html
 
-from quantlib.charts.numbers import bps, interval, percent, ratio, signed_percent, span
+from quantlib.charts.numbers import bps, percent, ratio, signed_percent, span
 from quantlib.reports import Report, render_html
 
 HOSTILE = '<img src="https://example.com/x" onerror="alert(1)">\'"&</script><script>alert(2)</script>'
@@ -137,7 +137,7 @@ def test_every_number_is_written_as_the_formats_write_it(report: Report, tree):
             assert span(sharpe.ci_low, sharpe.ci_high, "ratio") in words
         assert span(rec.outcome_low, rec.outcome_high) in section
         for outcome in rec.simulators:
-            assert interval(outcome.mean, outcome.mean_low, outcome.mean_high, signed=True) in section
+            assert f"{signed_percent(outcome.mean)} {span(outcome.mean_low, outcome.mean_high)}" in section
             assert signed_percent(outcome.p95) in section
         for change in rec.changes:
             assert f"{change.symbol} {percent(change.before)} {percent(change.after)}" in section

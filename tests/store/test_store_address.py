@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
@@ -48,6 +48,7 @@ def test_malformed_addresses_are_refused_in_one_line_without_the_password(url: s
     assert "\n" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=6).map(lambda s: f"9z{s}q7"))
 def test_no_password_is_ever_shown(password: str) -> None:
     shown = []

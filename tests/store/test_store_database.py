@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -92,6 +93,23 @@ def test_an_old_server_is_refused(address: Callable[..., str], tmp_path: Path, m
     monkeypatch.setattr(database, "OLDEST", 19)
     with pytest.raises(ConfigError, match=r"is PostgreSQL 18; the store needs 19 or newer"):
         Store.connect(address(), tmp_path)
+
+
+def test_psql_opens_the_database_without_showing_the_password(address: Callable[..., str], shared_home: Path) -> None:
+    with Store.connect(None, shared_home) as store:
+        command, environment = store.psql()
+        done = subprocess.run(
+            [*command, "-Atc", "SELECT current_database()"], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == "workbench"
+        assert environment == {}
+    with Store.connect(address("owner:right"), shared_home) as store:
+        command, environment = store.psql()
+        assert command[0] == "psql"
+        assert "right" not in " ".join(command)
+        assert environment == {"PGPASSWORD": "right"}
+        with psycopg.connect(f"{command[1]} password=right") as connection:
+            assert connection.info.user == "owner"
 
 
 # --- migrations --------------------------------------------------------------------------------------------

@@ -1,0 +1,222 @@
+"""The command line as its user meets it: what it prints, how it ends, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from database import Database
+
+from quantlib import cli
+from quantlib.settings import get_settings
+from quantlib.sources import SOURCES
+from quantlib.sources.base import Payload
+from quantlib.store import Store, coverage, read_ingest_log, read_panel
+
+Run = Callable[..., tuple[int, str, str]]
+START = 1_672_756_200  # 2023-01-03 14:30 UTC
+
+
+@pytest.fixture
+def workbench(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database: Database,
+    store: Store,
+    tmp_path: Path,
+) -> Run:
+    """Return a function that runs `workbench` on the clean test database: exit code, output, errors."""
+    if database.url:
+        monkeypatch.setenv("DATABASE_URL", database.url)
+        monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    else:
+        monkeypatch.delenv("DATABASE_URL", raising=False)
+        monkeypatch.setenv("WORKBENCH_HOME", str(database.home))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        get_settings.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["workbench", *arguments])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        finally:
+            get_settings.cache_clear()
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return run
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that sets what the vendor will answer to every request."""
+
+    def answer(body: str) -> None:
+        def request(symbol: str, start: object = None, end: object = None, *, home: Path) -> Payload:
+            return Payload("yahoo", symbol, body)
+
+        monkeypatch.setitem(SOURCES, "yahoo", replace(SOURCES["yahoo"], request=request))
+
+    return answer
+
+
+def chart(closes: list[float | None], *, days: list[int] | None = None) -> str:
+    """Return a vendor's answer for KO with these closes on consecutive days, or on the days given."""
+    stamps = [START + 86_400 * d for d in (days or range(len(closes)))]
+    meta = {
+        "symbol": "KO",
+        "currency": "USD",
+        "exchangeTimezoneName": "America/New_York",
+        "gmtoffset": -18_000,
+        "dataGranularity": "1d",
+        "regularMarketTime": START + 10_000_000,
+        "instrumentType": "EQUITY",
+        "currentTradingPeriod": {"regular": {"start": START + 9_976_600, "end": START + 10_000_000}},
+    }
+    quote = dict.fromkeys(("open", "high", "low", "close"), closes) | {"volume": [1000] * len(closes)}
+    indicators = {"quote": [quote], "adjclose": [{"adjclose": closes}]}
+    result = {"meta": meta, "timestamp": stamps, "indicators": indicators}
+    return json.dumps({"chart": {"result": [result], "error": None}})
+
+
+def one_line(text: str) -> bool:
+    return text.startswith("Error: ") and text.count("\n") == 1 and "Traceback" not in text
+
+
+def test_ingest_shows_a_summary_and_says_when_nothing_changed(workbench: Run) -> None:
+    code, out, _ = workbench("ingest", "--source", "sample", "--symbol", "KO", "--symbol", "^GSPC")
+    assert code == 0
+    assert "8,313" in out
+    code, out, _ = workbench("ingest", "--source", "sample", "--symbol", "KO", "--symbol", "^GSPC")
+    assert code == 0
+    assert "Nothing changed." in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ingest", "--source", "sample", "--symbol", "PEPP"], "PEP"),
+        (["ingest", "--source", "sampel"], "Did you mean sample?"),
+        (["ingest", "--universe", "largest-etf"], "Did you mean largest-etfs?"),
+        (["ingest", "--start", "2020-02-01", "--end", "2020-01-01"], "before the start"),
+        (["ingest", "--start", "yesterday"], "YYYY-MM-DD"),
+        (["report"], "workbench pipeline"),
+        (["report", "--as-of", "2020-13-01"], "YYYY-MM-DD"),
+        (["pipeline", "--as-of", "12/31/2020"], "YYYY-MM-DD"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_nothing_is_written(
+    workbench: Run, store: Store, arguments: list[str], message: str
+) -> None:
+    code, _, err = workbench(*arguments)
+    assert code == 2
+    assert one_line(err), err
+    assert message in err
+    if arguments[0] == "ingest":
+        assert coverage(store).empty
+
+
+def test_bad_rows_are_turned_away_with_reasons_and_the_rest_is_stored(
+    workbench: Run, store: Store, vendor: Callable[[str], None]
+) -> None:
+    vendor(chart([60.0, -61.0, 62.0, 63.0, 64.0, 64.5], days=[0, 1, 2, 3, 6, 6]))
+    code, out, _ = workbench("ingest", "--source", "yahoo", "--symbol", "KO")
+    assert code == 1
+    assert "KO" in out
+    assert "Rejected: open is not above zero (1)" in out
+    stored = read_panel(store, ["KO"]).frame()["KO"]
+    assert stored.loc["2023-01-03"] == 60.0
+    assert (stored > 0).all()
+    assert pd.Timestamp("2023-01-04") not in stored.index
+
+
+def test_days_without_a_price_stay_unknown(workbench: Run, store: Store, vendor: Callable[[str], None]) -> None:
+    vendor(chart([60.0, None, 62.0]))
+    code, out, _ = workbench("ingest", "--source", "yahoo", "--symbol", "KO")
+    assert code == 0, out
+    assert read_panel(store, ["KO"]).frame()["KO"].tolist() == [60.0, 62.0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>Too busy</html>",
+        '{"chart": {"result": [{"meta"',
+        '{"chart": {"result": null, "error": {"code": "Not Found", "description": "No data found"}}}',
+        '{"quoteSummary": {}}',
+        "",
+    ],
+)
+def test_a_broken_payload_fails_clearly_and_leaves_nothing(
+    workbench: Run, store: Store, vendor: Callable[[str], None], body: str
+) -> None:
+    vendor(body)
+    code, out, err = workbench("ingest", "--source", "yahoo", "--symbol", "KO")
+    assert code == 1
+    assert "failed" in out
+    assert "Traceback" not in out + err
+    assert coverage(store).empty
+    assert read_ingest_log(store)["status"].tolist() == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql://me:hush-hush@127.0.0.1:1/none", "127.0.0.1:1"),
+        ("mysql://me:hush-hush@127.0.0.1/none", "postgresql://"),
+        ("not an address", "postgresql://"),
+    ],
+)
+def test_an_unreachable_database_is_one_line_without_the_password(
+    workbench: Run, monkeypatch: pytest.MonkeyPatch, url: str, message: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    for command in (["db", "info"], ["ingest"], ["pipeline"], ["report"]):
+        code, out, err = workbench(*command)
+        assert code == 2
+        assert one_line(err), err
+        assert message in err
+        assert "hush-hush" not in out + err
+
+
+def test_a_wrong_setting_is_named(workbench: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_WORLDS", "many")
+    code, _, err = workbench("pipeline")
+    assert code == 2
+    assert one_line(err)
+    assert "WORKBENCH_WORLDS" in err
+
+
+def test_a_port_in_use_is_said_with_the_way_out(workbench: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, _, err = workbench("app", "--port", str(port))
+        assert code == 2
+        assert one_line(err)
+        assert str(port) in err
+        assert f"--port {port + 1}" in err or f"WORKBENCH_APP_PORT={port + 1}" in err
+
+
+def test_db_info_tells_what_is_there(workbench: Run) -> None:
+    code, out, _ = workbench("db", "info")
+    assert code == 0
+    assert "revision" in out
+    assert "bars: 0 of 0 symbols" in out
+
+
+def test_help_lists_every_command(workbench: Run) -> None:
+    code, out, _ = workbench("--help")
+    assert code == 0
+    for command in ("ingest", "pipeline", "report", "run", "app", "mlflow", "notebook", "db"):
+        assert command in out

@@ -1,0 +1,150 @@
+"""The main job end to end: the same numbers everywhere, once, whole, and with clear refusals."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from database import Database
+
+from quantlib.errors import ConfigError, DataError
+from quantlib.reports.render import render_html
+from quantlib.settings import Settings
+from quantlib.store import Store, read_recommendations, read_report, read_reports, read_runs, read_strategies
+from quantlib.strategies import READY, MACross
+from quantlib.workflows.ingest import ingest
+from quantlib.workflows.pipeline import export_report, run_pipeline
+from quantlib.workflows.provenance import code_version, content_id
+from quantlib.workflows.reading import newest_report
+from quantlib.workflows.research import backtest_strategy, choose_source, load_panel
+from quantlib.workflows.session import Session
+
+
+@pytest.fixture(scope="module")
+def session(database: Database, _migrated: tuple[Store, str], tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """Return a session whose pipeline has run once on the sample, with few worlds."""
+    home = tmp_path_factory.mktemp("home")
+    store, empty = _migrated
+    with store.begin() as connection:
+        connection.exec_driver_sql(empty)
+    session = Session(Settings(home=home, worlds=40, _env_file=None), store)
+    run_pipeline(session)
+    return session
+
+
+@pytest.mark.parametrize("name", READY)
+def test_a_strategys_numbers_are_the_same_in_the_store_mlflow_and_the_report(session: Session, name: str) -> None:
+    run = backtest_strategy(session, READY[name], name=name)
+    value = float(run.metrics.loc["sharpe_ratio", "value"])
+
+    stored = read_runs(session.store, id=run.run_id)[0]
+    assert stored.metrics["sharpe_ratio"] == value
+
+    logged = session.tracker.runs().set_index("run_id").loc[run.mlflow_run_id]
+    assert logged["metrics.sharpe_ratio"] == value
+    assert logged["metrics.max_drawdown"] == run.metrics.loc["max_drawdown", "value"]
+    equity = session.tracker.read_csv(run.mlflow_run_id or "", "equity.csv")["equity"]
+    assert equity.iloc[-1] == run.result.equity.iloc[-1]
+
+    report = newest_report(session)
+    assert report is not None
+    recommended = next(r for r in report.recommendations if r.name == name)
+    assert recommended.metrics["sharpe_ratio"].value == value
+    body = next(r.body for r in read_recommendations(session.store) if r.strategy_id == READY[name].id)
+    assert body["metrics"]["sharpe_ratio"]["value"] == value
+
+
+def test_the_file_is_the_stored_report_and_shows_the_numbers(session: Session, tmp_path: Path) -> None:
+    report = newest_report(session)
+    assert report is not None
+    path = export_report(session, out=tmp_path / "deep" / "r.html")
+    html = path.read_text(encoding="utf-8")
+    assert html == render_html(report)
+    assert read_report(session.store).html_sha256 == hashlib.sha256(html.encode()).hexdigest()
+    for item in report.recommendations:
+        assert item.headline in re.sub(r"&#39;|&#x27;", "'", html)
+    assert code_version() in html
+    assert list(tmp_path.rglob("*.part")) == []
+
+
+def test_everything_of_a_run_is_logged(session: Session) -> None:
+    runs = session.tracker.runs()
+    kinds = runs["tags.kind"].value_counts()
+    assert kinds["backtest"] >= 3
+    assert kinds["simulation"] >= 6
+    assert kinds["model"] == 2
+    children = runs[runs["tags.kind"] != "pipeline"]
+    assert children["tags.snapshot_id"].notna().all()
+    assert children["tags.code_version"].eq(code_version()).all()
+    assert {r.id for r in read_strategies(session.store)} >= {s.id for s in READY.values()}
+
+
+def test_a_second_run_changes_nothing_and_says_so(session: Session) -> None:
+    before = (len(read_runs(session.store)), len(read_reports(session.store)), len(session.tracker.runs()))
+    again = run_pipeline(session)
+    assert again.reused
+    assert (len(read_runs(session.store)), len(read_reports(session.store)), len(session.tracker.runs())) == before
+    first = newest_report(session)
+    assert first is not None
+    assert again.recommendations == first.recommendations
+
+
+def test_forced_again_it_gives_the_same_bytes(session: Session) -> None:
+    before = read_report(session.store)
+    again = run_pipeline(session, force=True)
+    after = read_report(session.store, again.report_id)
+    assert not again.reused
+    assert after.body == before.body
+    assert after.html_sha256 == before.html_sha256
+
+
+def test_as_of_an_earlier_date_uses_nothing_later(session: Session) -> None:
+    strategies = {"Coke against Pepsi": READY["Coke against Pepsi"]}
+    then = run_pipeline(session, as_of="2015-06-30", strategies=strategies)
+    assert then.as_of == pd.Timestamp("2015-06-30")
+    run = backtest_strategy(session, READY["Coke against Pepsi"], as_of="2015-06-30")
+    assert run.panel.index[-1] == pd.Timestamp("2015-06-30")
+    whole = backtest_strategy(session, READY["Coke against Pepsi"])
+    pd.testing.assert_series_equal(run.result.equity, whole.result.equity.loc[:"2015-06-30"], check_freq=False)
+    assert {r.as_of.isoformat() for r in read_recommendations(session.store, as_of="2015-06-30")} == {"2015-06-30"}
+    path = export_report(session, as_of="2015-06-30")
+    assert "2015-06-30" in path.name
+
+
+def test_strategies_without_prices_are_skipped_and_said_so(session: Session) -> None:
+    strategies = {"Ghost": MACross(universe=("GHOST",)), "Coke against Pepsi": READY["Coke against Pepsi"]}
+    result = run_pipeline(session, strategies=strategies)
+    assert result.skipped == ("Ghost: no prices of GHOST from sample.",)
+    assert [r.name for r in result.recommendations] == ["Coke against Pepsi"]
+    with pytest.raises(DataError, match="No strategy can be run: Ghost: no prices of GHOST"):
+        run_pipeline(session, strategies={"Ghost": MACross(universe=("GHOST",))})
+
+
+def test_a_report_that_is_not_there_is_refused_with_what_is(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"There is no report as of 2001-01-01. Stored: 20"):
+        export_report(session, as_of="2001-01-01")
+    with pytest.raises(DataError, match="Cannot write"):
+        export_report(session, out=Path("/proc/none/r.html"))
+
+
+def test_the_source_in_force_is_the_newest_or_the_one_set(session: Session) -> None:
+    assert choose_source(session) == "sample"
+    other = Session(session.settings.model_copy(update={"source": "yahoo"}), session.store)
+    with pytest.raises(ConfigError, match="WORKBENCH_SOURCE is 'yahoo'"):
+        choose_source(other)
+    assert load_panel(session, ["KO"]).source == "sample"
+
+
+def test_ingest_again_changes_nothing(session: Session) -> None:
+    result = ingest(session.store, "sample", universe=session.universe)
+    assert result.changed_nothing
+
+
+def test_content_ids_depend_on_content_alone() -> None:
+    assert content_id("x", {"a": 1, "b": [1, 2]}) == content_id("x", {"b": [1, 2], "a": 1})
+    assert content_id("x", {"a": 1}) != content_id("x", {"a": 2})
+    assert json.loads(json.dumps(content_id("x", {}))).startswith("x-")
