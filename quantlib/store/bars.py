@@ -78,7 +78,8 @@ def check_bars(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     for name in PRICES:
         reject(numbers[name] <= 0, f"{name} is not above zero")
     reject(numbers["volume"] < 0, "volume is negative")
-    low, high = numbers["low"] * (1 - TOLERANCE), numbers["high"] * (1 + TOLERANCE)
+    with np.errstate(over="ignore"):
+        low, high = numbers["low"] * (1 - TOLERANCE), numbers["high"] * (1 + TOLERANCE)
     reject(high < low, "high is below low")
     for name in ("open", "close"):
         reject((numbers[name] < low) | (numbers[name] > high), f"{name} is outside low and high")

@@ -121,7 +121,7 @@ def _market_row(panel: Panel, facts: Instrument) -> dict[str, object]:
         "day": change(1),
         "month": change(MONTH),
         "year": change(YEAR),
-        "volatility": float(_volatility(close.tail(QUARTER + 1), own.periods_per_year).iat[-1, 0]),
+        "volatility": float(_volatility(close.tail(QUARTER + 1), own.periods_per_year).to_numpy()[-1, 0]),
         "year_line": sparkline(line[-YEAR:]),
     }
 
@@ -161,7 +161,8 @@ def market_pulse(session: Session, symbols: tuple[str, ...]) -> pd.DataFrame:
             "count": count,
         }
     )
-    return table.loc[whole].tail(YEAR)
+    recent: pd.DataFrame = table.loc[whole].tail(YEAR)
+    return recent
 
 
 def _volatility(close: pd.DataFrame, periods_per_year: int) -> pd.DataFrame:
@@ -188,7 +189,7 @@ class InstrumentView:
 
 
 def instrument_view(
-    session: Session, symbol: str, *, years: int | None = None, lines: Lines = (), log: bool = False
+    session: Session, symbol: str, years: int | None = None, lines: Lines = (), log: bool = False
 ) -> InstrumentView:
     """Return one instrument drawn: candles where they are known, else its closes, with indicators.
 
