@@ -64,4 +64,4 @@ lock: $(STAMP) ## compile requirements.txt from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.txt
 
 clean: ## remove the environment, caches and the local database (asks first)
-	@read -r -p "Remove $(VENV), caches and data/local (database, runs, reports)? [y/N] " a && [ "$$a" = y ] && rm -rf $(VENV) data/local .pytest_cache .mypy_cache .ruff_cache *.egg-info || echo "nothing removed"
+	@read -r -p "Remove $(VENV), caches and data/local (database, runs, reports)? [y/N] " a && [ "$$a" = y ] && { test ! -x $(BIN)/workbench || env -u DATABASE_URL $(BIN)/workbench db stop; } && rm -rf $(VENV) data/local .pytest_cache .mypy_cache .ruff_cache *.egg-info || echo "nothing removed"

@@ -10,6 +10,7 @@ import streamlit as st
 from quantlib.workflows.session import Session, open_session
 
 Result = TypeVar("Result")
+MARK = "_watermark"
 
 
 @st.cache_resource(show_spinner="Opening the database…")
@@ -18,9 +19,16 @@ def session() -> Session:
     return open_session()
 
 
+def new_run() -> None:
+    """Forget the mark of the run before; the app's entry calls this first, so that a page reads it once a run."""
+    st.session_state.pop(MARK, None)
+
+
 def stamp() -> str:
     """Return a mark that changes when anything is stored; results are kept as long as it stays."""
-    return session().watermark
+    if MARK not in st.session_state:
+        st.session_state[MARK] = session().watermark
+    return str(st.session_state[MARK])
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

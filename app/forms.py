@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
 from annotated_types import Ge, Gt, Le, Lt
@@ -12,8 +12,17 @@ from pydantic.fields import FieldInfo
 
 from quantlib.indicators import INDICATORS
 
+PARAMETER_TITLES = {"n": "Sessions", "k": "Deviations"}
 
-def parameters(model: type[BaseModel], values: Mapping[str, Any], symbols: Sequence[str], key: str) -> dict[str, Any]:
+
+def parameters(
+    model: type[BaseModel],
+    values: Mapping[str, Any],
+    symbols: Sequence[str],
+    key: str,
+    *,
+    bind: Literal["query-params"] | None = None,
+) -> dict[str, Any]:
     """Draw one widget a field and return what they hold, not validated yet.
 
     Parameters
@@ -26,23 +35,32 @@ def parameters(model: type[BaseModel], values: Mapping[str, Any], symbols: Seque
         What fields that name symbols offer.
     key
         Start of the widgets' keys, so that two forms on a page stay apart.
+    bind
+        Whether what they hold stands in the address, under their keys.
     """
-    return {name: _widget(field, values[name], symbols, f"{key}-{name}") for name, field in model.model_fields.items()}
+    return {
+        name: _widget(field, values[name], symbols, f"{key}-{name}", bind) for name, field in model.model_fields.items()
+    }
 
 
-def _widget(field: FieldInfo, value: Any, symbols: Sequence[str], key: str) -> Any:
+def _widget(
+    field: FieldInfo, value: Any, symbols: Sequence[str], key: str, bind: Literal["query-params"] | None
+) -> Any:
     label, help_text = field.title or key, field.description
     if isinstance(value, bool):
-        return st.toggle(label, value=value, help=help_text, key=key)
+        return st.toggle(label, value=value, help=help_text, key=key, bind=bind)
     if isinstance(value, list | tuple):
         options = sorted({*symbols, *value})
-        return st.multiselect(label, options, default=list(value), help=help_text, key=key)
+        return st.multiselect(label, options, default=list(value), help=help_text, key=key, bind=bind)
     if isinstance(value, str):
-        options = sorted({*symbols, value})
-        return st.selectbox(label, options, index=options.index(value), help=help_text, key=key)
+        # Words to choose from, where the field names them; else it names a symbol.
+        words = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        options = list(words) or sorted({*symbols, value})
+        return st.selectbox(label, options, index=options.index(value), help=help_text, key=key, bind=bind)
     low, high = _bounds(field)
-    kind = type(value)
-    step = 1 if kind is int else 0.1
+    # A number that may be left empty says in its annotation of which kind it is.
+    kind = next(kind for kind in (type(value), *get_args(field.annotation)) if kind in {int, float})
+    step = kind(1 if kind is int or value is None else 0.1)
     return st.number_input(
         label,
         min_value=None if low is None else kind(low),
@@ -51,6 +69,7 @@ def _widget(field: FieldInfo, value: Any, symbols: Sequence[str], key: str) -> A
         step=step,
         help=help_text,
         key=key,
+        bind=bind,
     )
 
 
@@ -77,6 +96,7 @@ def indicators() -> tuple[tuple[str, tuple[tuple[str, float], ...]], ...]:
         params = {key: value for key, value in card.params.items() if value is not None}
         values = []
         for column, (key, value) in zip(st.columns(len(params)), params.items(), strict=True):
-            values.append((key, column.number_input(key, value=value, key=f"{name}-{key}", bind="query-params")))
+            label = PARAMETER_TITLES.get(key, key)
+            values.append((key, column.number_input(label, value=value, key=f"{name}-{key}", bind="query-params")))
         chosen.append((name, tuple(values)))
     return tuple(chosen)

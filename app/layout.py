@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import weakref
 from collections.abc import Callable, Mapping
 
 import pandas as pd
@@ -12,6 +14,9 @@ from quantlib.charts import PLOTLY_CONFIG, alt_text, in_theme, sparkline, table_
 from quantlib.charts.numbers import UNKNOWN, interval, signed_percent
 from quantlib.errors import QuantError
 from quantlib.metrics import METRICS
+
+#: Pixels of a key number's tile: five in a row on a laptop, two on a phone.
+TILE = 176
 
 
 def question(text: str, help_text: str = "") -> None:
@@ -42,26 +47,52 @@ def key_number(title: str, line: pd.Series, write: Callable[[float], str], help_
         Whether more is better.
     """
     known = line.dropna()
-    change = signed_percent(known.iloc[-1] - known.iloc[-22]).replace(" %", " points") if len(known) > 21 else None
+    change = signed_percent(known.iloc[-1] - known.iloc[-22]).replace(" %", " pts") if len(known) > 21 else None
     st.metric(
         title,
         write(known.iloc[-1]) if len(known) else UNKNOWN,
         change,
         help=help_text,
         delta_color="normal" if colored else "off",
-        delta_description="in a month" if change else None,
+        delta_description="a month" if change else None,
         chart_data=sparkline(known),
         border=True,
+        width=TILE,
     )
 
 
 def chart(fig: go.Figure, key: str, *, table: bool = True) -> None:
-    """Draw a chart in the reader's theme, with its alt text and the table behind it."""
+    """Draw a chart in the reader's theme under its title as text, with its alt text and the table behind it."""
+    meta = fig.layout.meta or {}
+    if title := meta.get("title"):
+        st.markdown(f"**{_plain(title)}**  \n:small[:gray[{_plain(meta.get('subtitle', ''))}]]")
     mode = st.context.theme.type
-    shown = in_theme(fig, mode if mode in {"light", "dark"} else None)
+    shown = _shown(fig, mode if mode in {"light", "dark"} else "light")
     st.plotly_chart(shown, theme=None, config=PLOTLY_CONFIG, key=key, alt=alt_text(fig))
     if table and st.toggle("Show the numbers", key=f"{key}-numbers", value=False):
         st.dataframe(table_behind(fig), key=f"{key}-table")
+
+
+#: Figures as they are shown, by the identity of the figure they come from, for as long as that lives.
+_SHOWN: dict[tuple[int, str], go.Figure] = {}
+
+
+def _shown(fig: go.Figure, mode: str) -> go.Figure:
+    """Return a figure in a mode's colours and without its title: text in a drawing does not wrap on a narrow page."""
+    key = (id(fig), mode)
+    if key not in _SHOWN:
+        out = go.Figure(in_theme(fig, mode))
+        if (fig.layout.meta or {}).get("title"):
+            margin, slim = out.layout.margin.t, 40 if out.layout.showlegend else 14
+            out.update_layout(title=None, margin_t=slim, height=out.layout.height - margin + slim)
+        _SHOWN[key] = out
+        weakref.finalize(fig, _SHOWN.pop, key, None)
+    return _SHOWN[key]
+
+
+def _plain(text: str) -> str:
+    """Return text in which nothing is read as Markdown."""
+    return re.sub(r"([\\`*_\[\]$~:#<>])", r"\\\1", text)
 
 
 def metrics_table(

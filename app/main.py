@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.cache import new_run
 from app.layout import failed
 from quantlib.errors import QuantError
 
@@ -32,6 +33,7 @@ def run() -> None:
         for name, (title, icon) in NAV.items()
     ]
     st.html("<style>.stMainBlockContainer{padding-top:2.5rem;padding-bottom:3rem}</style>")
+    new_run()
     page = st.navigation(pages)
     try:
         page.run()

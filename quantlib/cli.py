@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 import quantlib
-from quantlib.errors import QuantError
+from quantlib.errors import ConfigError, QuantError
 
 if TYPE_CHECKING:
     from quantlib.workflows.ingest import IngestResult
@@ -233,6 +233,19 @@ def database_migrate() -> None:
         console.print(f"The schema is at revision {session.store.info()['revision']}.")
     finally:
         session.close()
+
+
+@database.command("stop")
+def database_stop() -> None:
+    """Stop the embedded database server; whoever needs it next starts it again."""
+    from quantlib.settings import get_settings  # noqa: PLC0415
+    from quantlib.store import embedded  # noqa: PLC0415
+
+    settings = get_settings()
+    if settings.database_url is not None:
+        raise ConfigError("DATABASE_URL names a server that is not ours to stop. Stop it where it runs.")
+    embedded.stop(settings.home)
+    console.print("The embedded server is stopped.")
 
 
 @database.command("shell")

@@ -65,8 +65,15 @@ class GBM(Simulator):
         "Normal log returns with the history's mean and covariance: thin tails, constant volatility."
     )
 
-    drift: Literal["history", "none"] = Field("history", description="Keep the history's mean return or none.")
-    window: int | None = Field(None, ge=MIN_SESSIONS, description="Latest sessions to calibrate on; all if empty.")
+    drift: Literal["history", "none"] = Field(
+        "history", title="Drift", description="Keep the history's mean return, or have none: no edge anywhere."
+    )
+    window: int | None = Field(
+        None,
+        ge=MIN_SESSIONS,
+        title="Calibration window (empty: all)",
+        description="How many of the latest sessions it learns from.",
+    )
 
     def calibrate(self, panel: Panel) -> GBMCalibration:
         """Return mean and covariance (divisor T - 1) of log returns over the panel's complete rows."""

@@ -82,10 +82,21 @@ class StationaryBootstrap(Simulator):
     )
 
     block: float | None = Field(
-        None, ge=1, allow_inf_nan=False, description="Mean block length in sessions; automatic if empty."
+        None,
+        ge=1,
+        allow_inf_nan=False,
+        title="Mean block (empty: automatic)",
+        description="Mean length in sessions of the stretches of history laid end to end.",
     )
-    drift: Literal["history", "none"] = Field("history", description="Keep the history's mean return or none.")
-    window: int | None = Field(None, ge=MIN_SESSIONS, description="Latest sessions to draw from; all if empty.")
+    drift: Literal["history", "none"] = Field(
+        "history", title="Drift", description="Keep the history's mean return, or have none: no edge anywhere."
+    )
+    window: int | None = Field(
+        None,
+        ge=MIN_SESSIONS,
+        title="Calibration window (empty: all)",
+        description="How many of the latest sessions it learns from.",
+    )
 
     def calibrate(self, panel: Panel) -> BootstrapCalibration:
         """Return the log returns of the panel's complete rows and the mean block length."""

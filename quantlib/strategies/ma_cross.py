@@ -64,7 +64,7 @@ class MACross(Strategy):
         close = panel.frame("close")
         calendars = [close] if np.isfinite(panel.close).all() else [close[[s]].dropna() for s in self.universe]
         gaps = [sma(known, self.fast) / sma(known, self.slow) - 1.0 for known in calendars]
-        return pd.concat(gaps, axis=1).reindex(close.index)
+        return pd.concat(gaps, axis=1, sort=False).reindex(close.index)
 
     def decide(self, panel: Panel) -> pd.DataFrame:
         """Return the weights: an equal share where the gap is above zero."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import math
 import os
@@ -9,10 +10,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pandas as pd
+
+from quantlib.errors import ConfigError, DataError
 
 EXPERIMENT = "quant-workbench"
 
@@ -50,6 +55,8 @@ class Logged:
 def _mlflow() -> Any:
     """Return the MLflow module: imported on first use because that takes seconds, and kept quiet."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # A server that is down is known to be so after seconds; by MLflow's own default after four minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow  # noqa: PLC0415 - see above
@@ -57,6 +64,11 @@ def _mlflow() -> Any:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return mlflow
+
+
+def _first_sentence(error: Exception) -> str:
+    """Return the first line of an error's message, at most 200 characters of it."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200].rstrip(".") + "."
 
 
 class Tracker:
@@ -79,16 +91,34 @@ class Tracker:
         mlflow = _mlflow()
         mlflow.set_tracking_uri(self.uri)
         if self._experiment_id is None:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), self._alone(), self._plainly(mlflow):
                 warnings.simplefilter("ignore")
                 self._experiment_id = self._find_or_create(mlflow)
         return mlflow
 
+    @contextmanager
+    def _plainly(self, mlflow: Any) -> Iterator[None]:
+        """Turn MLflow's own error into one line, without the password an address may hold."""
+        try:
+            yield
+        except mlflow.exceptions.MlflowException as error:
+            secret = urlsplit(self.uri).netloc.rpartition("@")[0]
+            text = f"MLflow at {self.uri} (MLFLOW_TRACKING_URI) cannot be used: {_first_sentence(error)}"
+            raise ConfigError(text.replace(f"{secret}@", "") if secret else text) from None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one process at a time open a local store: MLflow's own set-up of a fresh file breaks with two."""
+        if not self.uri.startswith("sqlite:"):
+            yield
+            return
+        self._artifact_root.mkdir(parents=True, exist_ok=True)
+        with self._artifact_root.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def _find_or_create(self, mlflow: Any) -> str:
-        location = None
-        if self.uri.startswith("sqlite:"):
-            self._artifact_root.mkdir(parents=True, exist_ok=True)
-            location = self._artifact_root.as_uri()
+        location = self._artifact_root.as_uri() if self.uri.startswith("sqlite:") else None
         found = mlflow.get_experiment_by_name(EXPERIMENT)
         if found is not None:
             return str(found.experiment_id)
@@ -137,14 +167,24 @@ class Tracker:
     def runs(self, limit: int = 500) -> pd.DataFrame:
         """Return the newest runs with their parameters, metrics and tags, one a row."""
         mlflow = self._ready()
-        found = mlflow.search_runs(experiment_ids=[self._experiment_id], max_results=limit)
+        with self._plainly(mlflow):
+            found = mlflow.search_runs(experiment_ids=[self._experiment_id], max_results=limit)
         return pd.DataFrame(found)
 
     def read_csv(self, run_id: str, file: str) -> pd.DataFrame:
-        """Return a frame that was logged with a run; the first column becomes the index."""
+        """Return a frame that was logged with a run, to the last bit; the first column becomes the index.
+
+        Raises
+        ------
+        DataError
+            The run or the file is not there.
+        """
         mlflow = self._ready()
-        path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=file, tracking_uri=self.uri)
-        return pd.read_csv(path, index_col=0)
+        try:
+            text = mlflow.artifacts.load_text(f"runs:/{run_id}/{file}")
+        except (mlflow.exceptions.MlflowException, OSError) as error:
+            raise DataError(f"Run {run_id} in MLflow has no {file}: {_first_sentence(error)}") from None
+        return pd.read_csv(StringIO(text), index_col=0, float_precision="round_trip")
 
     @property
     def experiment_id(self) -> str:

@@ -242,6 +242,8 @@ if (child := os.fork()) == 0:
     gc.collect()
     os._exit(0)
 print(os.waitpid(child, 0)[1], flush=True)
+with store._bulk["parent"].cursor() as cursor:  # the very connection the child inherited
+    cursor.execute("SELECT 1")
 use(store)
 print("parent still connected", flush=True)
 """

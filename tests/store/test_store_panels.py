@@ -69,6 +69,18 @@ def test_adjusting_scales_prices_and_leaves_volume(store: Store, bars: pd.DataFr
     np.testing.assert_array_equal(panel.close[:, 2], raw.close[:, 2])  # nothing to adjust by
 
 
+def test_an_adjusted_close_is_the_adj_close_to_the_last_bit(store: Store) -> None:
+    rng = np.random.default_rng(5)
+    close = rng.uniform(10, 500, 500).round(2)
+    frame = pd.DataFrame({"ts": pd.bdate_range("2020-01-01", periods=500), "close": close, "high": close})
+    frame = frame.assign(symbol="KO", source="sample", adj_close=close * rng.uniform(0.5, 1, 500))
+    good, _ = check_bars(frame.reindex(columns=list(BAR_COLUMNS)))
+    write_bars(store, good)
+    panel = read_panel(store, "KO")
+    np.testing.assert_array_equal(panel.close[:, 0], frame["adj_close"])
+    np.testing.assert_array_equal(panel.high, panel.close)
+
+
 def test_each_symbol_is_read_from_one_source(store: Store, bars: pd.DataFrame) -> None:
     ko, pep = bars.iloc[:3], bars.iloc[3:]
     write_bars(store, bars)
@@ -126,8 +138,10 @@ def test_as_of_agrees_with_a_history_kept_by_hand(store: Store) -> None:
     rng = np.random.default_rng(11)
     days = pd.bdate_range("2024-01-01", periods=8).as_unit("us")
     known: dict[tuple[str, pd.Timestamp], list[tuple[datetime, float, float]]] = {}
-    moment = datetime(2024, 1, 20, 23, 59, 59, 999_999, tzinfo=UTC)  # the last instant of its day
-    for _ in range(12):
+    quarter = datetime(2024, 1, 20, tzinfo=UTC)
+    for _ in range(16):
+        # Often the first or the last instant of a day, where it is decided which day a version belongs to.
+        moment = quarter - timedelta(microseconds=int(rng.integers(0, 2)))
         picks = [(s, d) for s in ("KO", "PEP") for d in days if rng.random() < 0.5]
         rows = [(s, d, float(rng.integers(50, 53)), float(rng.choice([math.nan, 1.0, 2.0]))) for s, d in picks]
         frame = pd.DataFrame(rows, columns=["symbol", "ts", "close", "volume"]).assign(source="sample")
@@ -135,7 +149,7 @@ def test_as_of_agrees_with_a_history_kept_by_hand(store: Store) -> None:
         write_bars(store, good, at=moment)
         for symbol, day, close, volume in rows:
             known.setdefault((symbol, day), []).append((moment, close, volume))
-        moment += timedelta(hours=int(rng.integers(1, 60)))
+        quarter += timedelta(hours=6 * int(rng.integers(1, 8)))
 
     def then(versions: Sequence[tuple[datetime, float, float]], day: datetime) -> tuple[float, float]:
         seen = [v for v in versions if v[0] < day + timedelta(days=1)] or versions[:1]
