@@ -167,7 +167,7 @@ def run_all() -> None:
             services.insert(0, serve.mlflow_service(settings))
         serve.check_ports(services)
     _pipeline(None)
-    _serve(services)
+    _serve(services, logs=settings.home / "logs")
 
 
 @app.command("app")
@@ -196,7 +196,7 @@ def notebook(host: Host = "127.0.0.1", port: Port = None) -> None:
     _serve([serve.notebook_service(host, port or 8888)])
 
 
-def _serve(services: list[Service]) -> None:
+def _serve(services: list[Service], *, logs: Path | None = None) -> None:
     from quantlib.workflows import serve  # noqa: PLC0415
 
     def ready(service: Service) -> None:
@@ -204,7 +204,7 @@ def _serve(services: list[Service]) -> None:
         if service is services[-1]:
             console.print("Ctrl-C stops everything.")
 
-    raise typer.Exit(serve.serve(services, ready))
+    raise typer.Exit(serve.serve(services, ready, logs=logs))
 
 
 @database.command("info")

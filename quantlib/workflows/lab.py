@@ -1,16 +1,119 @@
-"""The lab: which definitions there are to try, what they are called, and how many have been tried."""
+"""The lab: try a definition, look at what came out, and know how many have been tried before it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import pandas as pd
+import plotly.graph_objects as go
+
+from quantlib.charts import drawdown, equity_curves, signal_chart, trades_on_price, weights_over_time
+from quantlib.charts.numbers import Unit, count, known, money
+from quantlib.costs import Costs
 from quantlib.errors import StrategyError
 from quantlib.store import coverage, read_runs, read_strategies
-from quantlib.strategies import READY, Strategy, build
-from quantlib.workflows.research import choose_source
+from quantlib.strategies import READY, Explanation, Strategy, build
+from quantlib.types import DateLike
+from quantlib.workflows.pipeline import data_label
+from quantlib.workflows.research import StrategyRun, backtest_strategy, choose_source, holding_equity
 from quantlib.workflows.session import Session
 
 MOST_NAMED = 3  # symbols a name can hold
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A backtest as it is looked at.
+
+    Parameters
+    ----------
+    run
+        The backtest with its metrics and checks.
+    holding
+        Equity of buying the same symbols in equal parts at the first trade and holding them, after costs.
+    why
+        Why the strategy holds what it holds at the end.
+    """
+
+    run: StrategyRun
+    holding: pd.Series
+    why: Explanation
+    _drawn: dict[str, go.Figure] = field(default_factory=dict, repr=False)
+
+    @property
+    def label(self) -> dict[str, str]:
+        """What the numbers are of, for the strip of a page."""
+        index = self.run.panel.index
+        return {
+            "as of": f"{index[-1]:%Y-%m-%d}",
+            "prices": data_label(self.run.panel.source, index[-1]),
+            "sessions": f"{len(index):,} since {index[0]:%Y-%m-%d}",
+        }
+
+    @property
+    def paid(self) -> str:
+        """What trading and borrowing cost, in a sentence."""
+        trades, equity = self.run.result.trades, self.run.result.equity
+        traded = float(trades["cost"].sum())
+        borrowed = money(float(self.run.result.costs.sum()) - traded)
+        times = "trade" if len(trades) == 1 else "trades"
+        return (
+            f"{count(len(trades))} {times} cost {money(traded)} and borrowing {borrowed}, on an account that began "
+            f"with {money(equity.iloc[0])} and ended with {money(equity.iloc[-1])}."
+        )
+
+    def growth(self, *, log: bool) -> go.Figure:
+        """Return growth of 1 beside holding."""
+        curves = {self.run.name: self.run.result.equity}
+        return self._once(f"growth {log}", lambda: equity_curves(curves, self.holding, log=log))
+
+    def drawdown(self) -> go.Figure:
+        """Return the loss from the highest value so far."""
+        return self._once("drawdown", lambda: drawdown({self.run.name: self.run.result.equity}))
+
+    def weights(self) -> go.Figure:
+        """Return what was held."""
+        return self._once("weights", lambda: weights_over_time(self.run.result.weights))
+
+    def trades(self, symbol: str) -> go.Figure:
+        """Return one symbol's trades on its price."""
+        return self._once(f"trades {symbol}", lambda: trades_on_price(self.run.panel, symbol, self.run.result.trades))
+
+    def signal(self) -> go.Figure | None:
+        """Return the number the rule hangs on, or None while it has none."""
+        why = self.why
+        if known(why.value) is None:
+            return None
+        unit: Unit = "percent" if why.unit == "percent" else "ratio"
+        return self._once(
+            "signal",
+            lambda: signal_chart(
+                why.series, why.levels, why.value, signal=why.signal, unit=unit, percentile=why.percentile
+            ),
+        )
+
+    def _once(self, key: str, draw: Callable[[], go.Figure]) -> go.Figure:
+        """Return a figure, drawn the first time it is asked for."""
+        if key not in self._drawn:
+            self._drawn[key] = draw()
+        return self._drawn[key]
+
+
+def try_strategy(
+    session: Session, strategy: Strategy, name: str, costs: Costs | None = None, start: DateLike | None = None
+) -> Trial:
+    """Return a backtest over all stored prices as it is looked at; it is stored, logged and counted.
+
+    See Also
+    --------
+    quantlib.workflows.research.backtest_strategy
+    """
+    run = backtest_strategy(session, strategy, name=name, costs=costs, start=start)
+    trades = run.result.trades
+    first = trades["ts"].iloc[0] if len(trades) else run.panel.index[0]
+    return Trial(run, holding_equity(run.panel, run.costs, since=first), strategy.explain(run.panel))
 
 
 class Trials(NamedTuple):
@@ -18,6 +121,16 @@ class Trials(NamedTuple):
 
     definitions: int
     backtests: int
+
+    @property
+    def sentence(self) -> str:
+        """How much has been tried, and why that matters, in words."""
+        tried = "1 definition" if self.definitions == 1 else f"{count(self.definitions)} definitions"
+        made = "1 backtest" if self.backtests == 1 else f"{count(self.backtests)} backtests"
+        return (
+            f"{tried} tried so far on these prices, in {made}. The best of many looks good by luck alone, and nothing "
+            "here corrects for that."
+        )
 
 
 def definitions(session: Session) -> dict[str, Strategy]:

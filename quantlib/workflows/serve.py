@@ -8,8 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from quantlib.errors import ConfigError
@@ -121,30 +124,41 @@ def check_ports(services: Sequence[Service]) -> None:
                 ) from None
 
 
-def serve(services: Sequence[Service], on_ready: Callable[[Service], None]) -> int:
+def serve(services: Sequence[Service], on_ready: Callable[[Service], None], *, logs: Path | None = None) -> int:
     """Run services until Ctrl-C or until one dies, then stop them all; return an exit code.
 
     Parameters
     ----------
     on_ready
         Called once for each service when it accepts connections.
+    logs
+        Folder for what the services print, one file each, begun anew; without it they print here.
+
+    Raises
+    ------
+    ConfigError
+        A port is taken, or a service does not start or stops by itself.
     """
     check_ports(services)
     processes: list[tuple[Service, subprocess.Popen[bytes]]] = []
+    where = "see above" if logs is None else f"see {logs}"
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         for service in services:
             # Each in a process group of its own: Ctrl-C reaches this process alone, which then stops the groups.
             environment = {**os.environ, **service.environment}
-            process = subprocess.Popen(service.command, env=environment, cwd=ROOT, start_new_session=True)  # noqa: S603
+            with _output(service, logs) as output:
+                process = subprocess.Popen(  # noqa: S603 - our own commands
+                    service.command, env=environment, cwd=ROOT, start_new_session=True, stdout=output, stderr=output
+                )
             processes.append((service, process))
         for service, process in processes:
-            _wait_until_up(service, process)
+            _wait_until_up(service, process, where)
             on_ready(service)
         while all(process.poll() is None for _, process in processes):
             time.sleep(0.5)
         dead = next((s, p) for s, p in processes if p.poll() is not None)
-        raise ConfigError(f"The {dead[0].name} stopped by itself with exit code {dead[1].returncode}; see above.")
+        raise ConfigError(f"The {dead[0].name} stopped by itself with exit code {dead[1].returncode}; {where}.")
     except KeyboardInterrupt:
         return 0
     finally:
@@ -156,12 +170,22 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _wait_until_up(service: Service, process: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def _output(service: Service, logs: Path | None) -> Iterator[IO[bytes] | None]:
+    if logs is None:
+        yield None
+        return
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / f"{service.name.lower().replace(' ', '-')}.log").open("wb") as file:
+        yield file
+
+
+def _wait_until_up(service: Service, process: subprocess.Popen[bytes], where: str) -> None:
     end = time.monotonic() + START_SECONDS
     host = urlsplit(service.url).hostname or service.host
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise ConfigError(f"The {service.name} did not start (exit code {process.returncode}); see above.")
+            raise ConfigError(f"The {service.name} did not start (exit code {process.returncode}); {where}.")
         with socket.socket() as probe:
             probe.settimeout(0.5)
             if probe.connect_ex((host, service.port)) == 0:

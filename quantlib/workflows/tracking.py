@@ -184,7 +184,7 @@ class Tracker:
             text = mlflow.artifacts.load_text(f"runs:/{run_id}/{file}")
         except (mlflow.exceptions.MlflowException, OSError) as error:
             raise DataError(f"Run {run_id} in MLflow has no {file}: {_first_sentence(error)}") from None
-        return pd.read_csv(StringIO(text), index_col=0, float_precision="round_trip")
+        return pd.read_csv(StringIO(text), index_col=0)
 
     @property
     def experiment_id(self) -> str:

@@ -2,25 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from quantlib.backtest import WorldsResult, run
 from quantlib.charts import fan_chart, outcome_histogram, series_color
 from quantlib.charts.numbers import count, ratio
-from quantlib.costs import Costs
 from quantlib.errors import DataError, nearest
 from quantlib.simulators import SIMULATORS, Calibration, Simulator
 from quantlib.strategies import Strategy
-from quantlib.types import FloatArray
+from quantlib.types import FloatArray, Panel
 from quantlib.workflows.research import shared_panel, simulate_strategy
 from quantlib.workflows.session import Session
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Extent(BaseModel):
+    """How many worlds, how far ahead, from which seed, and whether the other simulators run beside."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    horizon: int = Field(ge=1, le=504, title="Sessions ahead")
+    worlds: int = Field(ge=1, le=20_000, title="Worlds")
+    seed: int = Field(ge=0, title="Seed", description="Same seed, same worlds.")
+    compare: bool = Field(default=True, title="Compare", description="With the other simulators.")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the simulators; equal questions have equal answers as long as the prices stay.
+
+    Parameters
+    ----------
+    name
+        The symbol, or what people call the strategy.
+    strategy
+        Its definition; None where a price is looked at.
+    simulators
+        One or more; the first is the one asked for, the others are to compare with.
+    extent
+        How many worlds and how far.
+    """
+
+    name: str
+    strategy: Strategy | None
+    simulators: tuple[Simulator, ...]
+    extent: Extent
 
 
 @dataclass(frozen=True)
@@ -29,22 +64,19 @@ class Outlook:
 
     Parameters
     ----------
-    name
-        What is looked at.
-    trades
-        Whether it is a strategy, so that holding its symbols is another thing.
+    asked
+        The question.
     history
-        Its price or equity up to today.
+        The price or the strategy's equity up to today.
     worlds
-        Outcomes by the simulator's title; the one asked for first, those to compare with after it.
+        Outcomes by the simulator's title, in the order asked.
     fit
         What the first simulator learned.
     snapshot_id
         Content hash of the prices it learned from.
     """
 
-    name: str
-    trades: bool
+    asked: Asked
     history: pd.Series
     worlds: Mapping[str, WorldsResult]
     fit: Calibration
@@ -55,165 +87,151 @@ class Outlook:
         """The outcomes in the worlds asked for."""
         return next(iter(self.worlds.values()))
 
+    @cached_property
+    def figures(self) -> dict[str, go.Figure]:
+        """Charts by place: fan, outcomes (others as outlines) and, of a strategy, holding."""
+        (title, first), *_ = self.worlds.items()
+        name, strategy = self.asked.name, self.asked.strategy
+        sure = first.mean_interval
+        returns = {other: result.returns for other, result in self.worlds.items()}
+        figures = {
+            "fan": fan_chart(
+                self.history,
+                first.paths,
+                first.dates,
+                what="Account" if strategy else f"Price of {name}",
+                simulator=title,
+                color=series_color(name),
+            ),
+            "outcomes": outcome_histogram(returns, horizon=first.horizon, mean_interval=sure),
+        }
+        if strategy:
+            beside = {title: first.returns, "holding its symbols in equal parts": first.hold}
+            figures["holding"] = outcome_histogram(beside, horizon=first.horizon, mean_interval=sure)
+        return figures
 
-def build_simulator(name: str, params: Mapping[str, Any]) -> Simulator:
-    """Return a simulator from its name and parameters.
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """How the worlds end: one row a simulator, and for a strategy one more for holding its symbols.
+
+        Columns: world, what, mean, loses (share of worlds), p05, p50, p95 (returns over the horizon), as fractions.
+        """
+        rows = []
+        for title, result in self.worlds.items():
+            rows.append(_ends(title, self.asked.name, result.returns))
+            if self.asked.strategy:
+                rows.append(_ends(title, "Holding its symbols", result.hold))
+        return pd.DataFrame(rows)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the first simulator learned beyond drift, volatility and correlation, in words by name."""
+        fit = self.fit
+        facts = {
+            "Learned from": f"{count(fit.sessions)} sessions, {fit.start:%Y-%m-%d} to {fit.end:%Y-%m-%d}",
+            "Sessions a year": count(fit.periods_per_year),
+        }
+        block = getattr(fit, "block", None)
+        return facts if block is None else facts | {"Mean block": f"{ratio(block, 1)} sessions"}
+
+
+def ask(
+    name: str, strategy: Strategy | None, world: str, params: Mapping[str, Any], extent: Mapping[str, Any]
+) -> Asked:
+    """Return a question, checked.
+
+    Parameters
+    ----------
+    name, strategy
+        As in `Asked`.
+    world, params
+        Name and parameters of the simulator; others beside it share its values where they have the same fields.
+    extent
+        Fields of `Extent`.
 
     Raises
     ------
     DataError
-        There is no such simulator, or a parameter is unknown or out of range; the message names it.
+        There is no such simulator, or a value is unknown or out of range; the message names it.
     """
-    if name not in SIMULATORS:
-        raise DataError(f"There is no simulator {name!r}. {nearest(name, SIMULATORS)}")
-    fields = SIMULATORS[name].model_fields
+    if world not in SIMULATORS:
+        raise DataError(f"There is no simulator {world!r}. {nearest(world, SIMULATORS)}")
+    far = _checked(Extent, "Extent", extent)
+    simulators = [_checked(SIMULATORS[world], SIMULATORS[world].title, params)]
+    for other, family in SIMULATORS.items():
+        if far.compare and other != world:
+            simulators.append(family(**{key: value for key, value in params.items() if key in family.model_fields}))
+    return Asked(name, strategy, tuple(simulators), far)
+
+
+def _checked(model: type[Model], title: str, values: Mapping[str, Any]) -> Model:
     try:
-        return SIMULATORS[name](**params)
+        return model(**values)
     except ValidationError as error:
         first = error.errors()[0]
         place = str(first["loc"][0])
-        label = fields[place].title or place if place in fields else place
+        known = model.model_fields.get(place)
+        label = known.title if known and known.title else place
         what = first["msg"][:1].lower() + first["msg"][1:]
-        raise DataError(f"{SIMULATORS[name].title}, {label}: {what}; got {first['input']!r}.") from None
+        raise DataError(f"{title}, {label}: {what}; got {first['input']!r}.") from None
 
 
-def beside(simulator: Simulator, others: Sequence[str]) -> tuple[Simulator, ...]:
-    """Return a simulator and others by name that share its parameters of the same name: drift and window."""
-    shared = simulator.model_dump()
-    return (
-        simulator,
-        *(
-            SIMULATORS[name](**{k: v for k, v in shared.items() if k in SIMULATORS[name].model_fields})
-            for name in others
-        ),
-    )
+def look_ahead(session: Session, asked: Asked, on_progress: Callable[[int, int], None] | None = None) -> Outlook:
+    """Return what could happen to a price, held without costs, or to a strategy from today's position on, after costs.
 
-
-def price_outlook(
-    session: Session, symbol: str, simulators: Sequence[Simulator], *, n: int, horizon: int, seed: int
-) -> Outlook:
-    """Return where one price could go: the outcome of holding it, without costs. Nothing is stored.
+    A strategy's simulations are stored and logged like any other run; a price's are not.
 
     Parameters
     ----------
-    simulators
-        One or more; the first is the one asked for.
-    n, horizon, seed
-        Worlds, sessions ahead and seed.
+    on_progress
+        Called with (worlds done, worlds in all) while a strategy runs.
 
     Raises
     ------
     DataError
-        The symbol is unknown or has fewer than 60 sessions, or a count is out of range.
+        A symbol is unknown or has fewer than 60 sessions.
     """
-    panel = shared_panel(session, [symbol])
-    dates = panel.index[-1:].append(panel.next_sessions(max(horizon, 1)))
-    worlds = {}
-    for simulator in simulators:
-        closes = simulator.closes(panel, n=n, horizon=horizon, seed=seed)[:, :, 0]
-        paths = np.column_stack([np.ones(n), closes / panel.close[-1, 0]])
-        worlds[simulator.title] = WorldsResult(
-            simulator=simulator.name,
-            horizon=horizon,
-            seed=seed,
-            calibrated_on=simulator.calibrate(panel).sessions,
-            paths=paths,
-            hold=paths[:, -1] - 1.0,
-            dates=pd.DatetimeIndex(dates),
-        )
-    history = panel.frame("close")[symbol]
-    fit = simulators[0].calibrate(panel)
-    return Outlook(symbol, trades=False, history=history, worlds=worlds, fit=fit, snapshot_id=panel.snapshot_id)
-
-
-def strategy_outlook(
-    session: Session,
-    name: str,
-    strategy: Strategy,
-    simulators: Sequence[Simulator],
-    *,
-    n: int,
-    horizon: int,
-    seed: int,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Outlook:
-    """Return how a strategy could fare from today's position on, after costs. Every simulation is stored and logged.
-
-    Parameters
-    ----------
-    name
-        What people call it.
-    simulators, n, horizon, seed
-        As in `price_outlook`.
-    on_progress
-        Called with (worlds done, worlds in all).
-    """
-    panel = shared_panel(session, strategy.symbols)
+    strategy = asked.strategy
+    panel = shared_panel(session, strategy.symbols if strategy else [asked.name])
     worlds: dict[str, WorldsResult] = {}
 
     def tell(done: int, total: int) -> None:
         if on_progress is not None:
-            on_progress(len(worlds) * total + done, len(simulators) * total)
+            on_progress(len(worlds) * total + done, len(asked.simulators) * total)
 
-    for simulator in simulators:
+    for simulator in asked.simulators:
+        if strategy is None:
+            worlds[simulator.title] = _price_worlds(panel, simulator, asked)
+            continue
         result = simulate_strategy(
             session,
             strategy,
             simulator,
-            name=name,
-            n=n,
-            horizon=horizon,
-            seed=seed,
+            name=asked.name,
+            n=asked.extent.worlds,
+            horizon=asked.extent.horizon,
+            seed=asked.extent.seed,
             on_progress=tell,
         )
         # A simulator that learns from a window knows less than the panel holds, so its mean is less certain.
         worlds[simulator.title] = replace(result, calibrated_on=simulator.calibrate(panel).sessions)
-    equity = run(panel, strategy.targets(panel), costs=Costs()).equity
-    fit = simulators[0].calibrate(panel)
-    return Outlook(name, trades=True, history=equity, worlds=worlds, fit=fit, snapshot_id=panel.snapshot_id)
+    history = run(panel, strategy.targets(panel)).equity if strategy else panel.frame("close")[asked.name]
+    return Outlook(asked, history, worlds, asked.simulators[0].calibrate(panel), panel.snapshot_id)
 
 
-def outlook_figures(outlook: Outlook) -> dict[str, go.Figure]:
-    """Return the charts of an outlook by place: fan, outcomes (others as outlines) and, of a strategy, holding."""
-    (title, first), *_ = outlook.worlds.items()
-    figures = {
-        "fan": fan_chart(
-            outlook.history,
-            first.paths,
-            first.dates,
-            what="Account" if outlook.trades else f"Price of {outlook.name}",
-            simulator=title,
-            color=series_color(outlook.name),
-        ),
-        "outcomes": outcome_histogram(
-            {name: result.returns for name, result in outlook.worlds.items()},
-            horizon=first.horizon,
-            mean_interval=first.mean_interval,
-        ),
-    }
-    if outlook.trades:
-        figures["holding"] = outcome_histogram(
-            {title: first.returns, "holding its symbols in equal parts": first.hold},
-            horizon=first.horizon,
-            mean_interval=first.mean_interval,
-        )
-    return figures
-
-
-def outcome_table(outlook: Outlook) -> pd.DataFrame:
-    """Return how the worlds end, one row a simulator, and for a strategy one more for holding its symbols.
-
-    Returns
-    -------
-    DataFrame
-        world, what, mean, loses (share of worlds), p05, p50, p95 (returns over the horizon), as fractions.
-    """
-    rows = []
-    for title, result in outlook.worlds.items():
-        rows.append(_ends(title, outlook.name, result.returns))
-        if outlook.trades:
-            rows.append(_ends(title, "Holding", result.hold))
-    return pd.DataFrame(rows)
+def _price_worlds(panel: Panel, simulator: Simulator, asked: Asked) -> WorldsResult:
+    n, horizon, seed = asked.extent.worlds, asked.extent.horizon, asked.extent.seed
+    closes = simulator.closes(panel, n=n, horizon=horizon, seed=seed)[:, :, 0]
+    paths = np.column_stack([np.ones(n), closes / panel.close[-1, 0]])
+    return WorldsResult(
+        simulator=simulator.name,
+        horizon=horizon,
+        seed=seed,
+        calibrated_on=simulator.calibrate(panel).sessions,
+        paths=paths,
+        hold=paths[:, -1] - 1.0,
+        dates=pd.DatetimeIndex(panel.index[-1:].append(panel.next_sessions(horizon))),
+    )
 
 
 def _ends(world: str, what: str, returns: FloatArray) -> dict[str, object]:
@@ -227,13 +245,3 @@ def _ends(world: str, what: str, returns: FloatArray) -> dict[str, object]:
         "p50": float(middle),
         "p95": float(high),
     }
-
-
-def fit_facts(fit: Calibration) -> dict[str, str]:
-    """Return what a simulator learned beyond drift, volatility and correlation, as words by name."""
-    facts = {
-        "Learned from": f"{count(fit.sessions)} sessions, {fit.start:%Y-%m-%d} to {fit.end:%Y-%m-%d}",
-        "Sessions a year": count(fit.periods_per_year),
-    }
-    block = getattr(fit, "block", None)
-    return facts if block is None else facts | {"Mean block": f"{ratio(block, 1)} sessions"}

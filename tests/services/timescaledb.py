@@ -45,7 +45,7 @@ OPTIONS = {
     "dynamic_shared_memory_type": "mmap",  # needs no /dev/shm, which may be small or missing in the folder
     "timezone": "UTC",
     "jit": "off",
-    "fsync": "off",  # the data live as long as the run; a killed server still loses nothing
+    "fsync": "off",  # the data live as long as the run
     "synchronous_commit": "off",
     "full_page_writes": "off",
 }
