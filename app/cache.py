@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 MARK = "_watermark"
 
 
-@st.cache_resource(show_spinner="Opening the database…")
+@st.cache_resource(show_spinner="Opening the database…", on_release=Session.close)
 def session() -> Session:
     """Return the one session of this server process."""
     return open_session()

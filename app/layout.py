@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from quantlib.charts import PLOTLY_CONFIG, alt_text, in_theme, sparkline, table_behind
-from quantlib.charts.numbers import UNKNOWN, interval, signed_percent
+from quantlib.charts import PLOTLY_CONFIG, alt_text, in_theme, table_behind
+from quantlib.charts.numbers import UNKNOWN, interval, known, number, signed_percent, span
 from quantlib.errors import QuantError
 from quantlib.metrics import METRICS
 
@@ -34,31 +36,49 @@ def strip(parts: Mapping[str, str], *, sample: bool) -> None:
     st.markdown(badge + " · ".join(f"**{name}** {value}" for name, value in parts.items()))
 
 
-def key_number(title: str, line: pd.Series, write: Callable[[float], str], help_text: str, *, colored: bool) -> None:
-    """Draw the newest value of a daily line with its change over 21 sessions and the line itself.
+def tile(
+    title: str,
+    value: str,
+    change: float | None = None,
+    *,
+    over: str = "",
+    better: int = 1,
+    line: Sequence[float] | None = None,
+    help_text: str | None = None,
+) -> None:
+    """Draw one key number with its change in percentage points and a small line.
 
     Parameters
     ----------
-    line
-        A fraction through time, newest last.
-    write
-        How the value is written.
-    colored
-        Whether more is better.
+    change, over
+        A difference of fractions, and what it is over or against; nothing is drawn where it is unknown.
+    better
+        Which direction is a gain: 1 upwards, -1 downwards, 0 neither.
     """
-    known = line.dropna()
-    change = signed_percent(known.iloc[-1] - known.iloc[-22]).replace(" %", " pts") if len(known) > 21 else None
+    points = None if known(change) is None else signed_percent(change).replace(" %", " pts")
     st.metric(
         title,
-        write(known.iloc[-1]) if len(known) else UNKNOWN,
-        change,
+        value,
+        points,
+        delta_color="normal" if better > 0 else "inverse" if better else "off",
+        delta_description=over if points else None,
         help=help_text,
-        delta_color="normal" if colored else "off",
-        delta_description="a month" if change else None,
-        chart_data=sparkline(known),
+        chart_data=line,
         border=True,
         width=TILE,
     )
+
+
+@contextmanager
+def progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function to call with (done, in all), which draws how far the work is, gone when the work is done."""
+    bar = st.progress(0.0, f"{what}…")
+
+    def tell(done: int, total: int) -> None:
+        bar.progress(done / total, f"{what}: {unit} {done:,} of {total:,}")
+
+    yield tell
+    bar.empty()
 
 
 def chart(fig: go.Figure, key: str, *, table: bool = True) -> None:
@@ -95,6 +115,30 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]$~:#<>])", r"\\\1", text)
 
 
+#: Number formats of `table`; a fraction is written as percent.
+SIGNED, PERCENT, AMOUNT = "%+.1f %%", "%.1f %%", "%,.2f"
+
+
+def table(frame: pd.DataFrame, columns: Mapping[str, Any], key: str, **more: Any) -> None:
+    """Draw a frame's columns in the order given; what is unknown is a dash.
+
+    Parameters
+    ----------
+    columns
+        By name: a title, a title with a number format, or a column configuration.
+    more
+        Further arguments of `st.dataframe`.
+    """
+    formats = {name: column for name, column in columns.items() if isinstance(column, tuple)}
+    numbers = {name: st.column_config.NumberColumn(title, format=form) for name, (title, form) in formats.items()}
+    # Rounded here as text is: a browser rounds halves another way, and the same number must read the same.
+    shares = [name for name, (_, form) in formats.items() if form.endswith("%%")]
+    shown = frame.assign(**{name: (frame[name] * 100).round(1) + 0.0 for name in shares})
+    order = [name for name in columns if name in frame]
+    config = {**columns, **numbers}
+    st.dataframe(shown, column_order=order, column_config=config, placeholder=UNKNOWN, key=key, **more)
+
+
 def metrics_table(
     metrics: Mapping[str, tuple[float | None, float | None, float | None, int]], key: str = "metrics"
 ) -> None:
@@ -107,6 +151,33 @@ def metrics_table(
     st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True, key=key)
 
 
+def key_metrics(
+    metrics: Mapping[str, tuple[float | None, float | None, float | None, int]], keys: Iterable[str]
+) -> None:
+    """Draw some of the metrics that `metrics_table` takes as key numbers, each over its 95 % interval."""
+    with st.container(horizontal=True):
+        for (value, low, high, _), metric in ((metrics[key], METRICS[key]) for key in keys):
+            st.metric(
+                metric.title.partition(" (")[0],
+                number(value, metric.unit),
+                "no interval" if known(low) is None else span(low, high, metric.unit),
+                delta_color="off",
+                delta_arrow="off",
+                help=f"{metric.title}: {metric.formula}",
+                border=True,
+            )
+    st.caption("In grey: the 95 % interval. It tells how far chance in this history goes, not how the future differs.")
+
+
+#: The mark of a check's outcome, as an icon beside the words.
+OUTCOMES = {"pass": ":material/check_circle:", "weak": ":material/help:", "fail": ":material/cancel:"}
+
+
+def checks(asked: Iterable[tuple[str, str, str]]) -> None:
+    """Write checks as a list: outcome ("pass", "weak" or "fail"), title and sentence of each."""
+    st.markdown("\n\n".join(f"{OUTCOMES[outcome]} **{title}.** {sentence}" for outcome, title, sentence in asked))
+
+
 def tabs(sections: Mapping[str, Callable[[], None]], key: str = "tab") -> None:
     """Draw sections as tabs of which only the open one is computed; which one it is stands in the address."""
     for tab, draw in zip(st.tabs(list(sections), key=key, bind="query-params"), sections.values(), strict=True):
@@ -115,7 +186,7 @@ def tabs(sections: Mapping[str, Callable[[], None]], key: str = "tab") -> None:
                 draw()
 
 
-def empty(what: str, next_step: str) -> None:
+def empty(what: str, next_step: str) -> NoReturn:
     """Write the empty state: what is not there yet, and what to do first; the page ends here."""
     st.info(f"**{what}**\n\n{next_step}", icon=":material/inbox:")
     st.stop()

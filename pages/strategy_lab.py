@@ -1,96 +1,120 @@
 """Strategy lab: is this idea worth anything?"""
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
+from app import layout
 from app.cache import keep, new_run, session, stamp
-from app.forms import parameters
-from app.layout import chart, checks, empty, metrics_table, provenance, question, strip, tabs
-from quantlib.charts import drawdown, equity_curves, signal_chart, trades_on_price, weights_over_time
-from quantlib.charts.numbers import count, known, money, number, span
+from app.forms import backtest
+from app.layout import chart, table
 from quantlib.costs import Costs
 from quantlib.errors import QuantError
-from quantlib.metrics import METRICS
 from quantlib.strategies import STRATEGIES, Strategy, build
-from quantlib.workflows.lab import definition_name, definitions, trials
+from quantlib.workflows.lab import Trial, definition_name, definitions, trials, try_strategy
 from quantlib.workflows.market import Prices, stored_prices
 from quantlib.workflows.pipeline import data_label
 from quantlib.workflows.reading import run_link
-from quantlib.workflows.research import StrategyRun, backtest_strategy, holding_equity
-from quantlib.workflows.session import Session
 
 NEW = {f"New: {family.title}": family for family in STRATEGIES.values()}
-KEY_NUMBERS = ("sharpe_ratio", "cagr", "max_drawdown", "turnover")
-COSTS = {
-    "commission_bps": ("Commission (bps)", "Of every amount traded."),
-    "half_spread_bps": ("Half spread (bps)", "From the middle to the price one gets, of every amount traded."),
-    "borrow_bps_per_year": ("Borrow (bps a year)", "Of what is held short."),
-}
-TRADES = {
+TRADES: dict[str, Any] = {
     "ts": st.column_config.DateColumn("Filled", format="YYYY-MM-DD", pinned=True),
     "symbol": "Symbol",
     "side": "Side",
-    "shares": st.column_config.NumberColumn("Shares", format="%,.0f"),
-    "price": st.column_config.NumberColumn("Price", format="%,.2f"),
-    "notional": st.column_config.NumberColumn("Amount ($)", format="%,.0f"),
-    "cost": st.column_config.NumberColumn("Cost ($)", format="%,.2f"),
+    "shares": ("Shares", "%,.0f"),
+    "price": ("Price", "%,.2f"),
+    "notional": ("Amount ($)", "%,.0f"),
+    "cost": ("Cost ($)", "%,.2f"),
     "decided": st.column_config.DateColumn("Decided", format="YYYY-MM-DD", help="At the close of that session."),
 }
 
 
-def lab_backtest(now: Session, strategy: Strategy, name: str, costs: Costs, start: dt.date | None) -> StrategyRun:
-    """Return the backtest, stored, logged and counted."""
-    return backtest_strategy(now, strategy, name=name, costs=costs, start=start)
-
-
-def result(strategy: Strategy, name: str, costs: Costs, start: dt.date | None) -> dict[str, Any]:
-    """Return the run and the figures made of it so far; it stays until something else is asked or stored."""
-    held = st.session_state.get("lab", {})
-    if held.get("asked") != (strategy.id, costs, start, stamp()):
-        with st.spinner(f"Running {name} over all its prices and checking the record…"):
-            run = keep(lab_backtest, strategy, name, costs, start)
+def result(strategy: Strategy, name: str, paid: Costs, start: dt.date | None) -> Trial:
+    """Return the backtest on screen; it stays until another is asked for or something else is stored."""
+    held = st.session_state.get("lab")
+    if held is None or held[0] != (strategy, paid, start, stamp()):
+        with st.spinner(f"Running {name} over all its prices, and checking the record…"):
+            trial = keep(try_strategy, strategy, name, paid, start)
         new_run()  # it may have been stored just now
-        held = st.session_state["lab"] = {"asked": (strategy.id, costs, start, stamp()), "run": run, "figures": {}}
-    return held
+        held = st.session_state["lab"] = ((strategy, paid, start, stamp()), trial)
+    found: Trial = held[1]
+    return found
 
 
-def form(base: Strategy, prices: Prices) -> tuple[dict[str, Any], Costs, dt.date | None, bool]:
-    """Draw the form and return what it holds, and whether it was sent just now."""
-    with st.form("definition-form"):
-        st.caption(base.description)
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            values = parameters(type(base), base.model_dump(), prices.symbols, base.id)
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            paid = {
-                name: st.number_input(label, 0.0, 1000.0, default, 0.5, help=text, key=name, bind="query-params")
-                for (name, default), (label, text) in zip(Costs().model_dump().items(), COSTS.values(), strict=True)
-            }
-            span_of = {"min_value": prices.first.date(), "max_value": prices.newest.date()}
-            start = st.date_input("From", None, **span_of, format="YYYY-MM-DD", key="from", bind="query-params")
-            sent = st.form_submit_button("Run", icon=":material/play_arrow:", type="primary")
-    return values, Costs(**paid), start, sent
+def trades(trial: Trial) -> None:
+    """Draw what was traded, and what that cost."""
+    st.markdown(trial.paid.replace("$", "\\$"))
+    symbol = st.selectbox("Symbol", trial.run.panel.symbols, key="traded", bind="query-params")
+    chart(trial.trades(symbol), "trades-chart")
+    table(trial.run.result.trades[::-1], TRADES, "trades", hide_index=True)
 
 
-def trades(held: dict[str, Any], draw: Callable[[str, Callable[[], go.Figure]], None]) -> None:
-    """Draw what was traded: how much it cost, one symbol's trades on its price, and all of them as a table."""
-    run: StrategyRun = held["run"]
-    made, paid = run.result.trades, run.result.costs.sum()
-    words = f"{count(len(made))} trades cost {money(made['cost'].sum())}, borrowing {money(paid - made['cost'].sum())}"
-    st.markdown(f"**{words}**, on an account that started with {money(run.result.equity.iloc[0])}.".replace("$", "\\$"))
-    symbol = st.selectbox("Symbol", run.panel.symbols, key="traded", bind="query-params")
-    draw(f"trades-{symbol}", lambda: trades_on_price(run.panel, symbol, made))
-    st.dataframe(made[::-1], column_config=TRADES, column_order=list(TRADES), hide_index=True, key="trades")
-
-
-def signal(held: dict[str, Any], draw: Callable[[str, Callable[[], go.Figure]], None]) -> None:
+def signal(trial: Trial) -> None:
     """Draw the number the rule hangs on, and say why it holds what it holds."""
-    why = held.setdefault("why", held["run"].strategy.explain(held["run"].panel))
-    if known(why.value) is not None:
-        shown = {"signal": why.signal, "unit": why.unit, "percentile": why.percentile}
-        draw("signal", lambda: signal_chart(why.series, why.levels, why.value, **shown))
-    st.markdown("\n".join(f"- {reason}" for reason in why.reasons))
-    st.markdown(f"**What would turn it around:** {why.invalidation}")
+    if figure := trial.signal():
+        chart(figure, "signal")
+    st.markdown("\n".join(f"- {reason}" for reason in trial.why.reasons))
+    st.markdown(f"**What would turn it around:** {trial.why.invalidation}")
+
+
+def record(trial: Trial, prices: Prices) -> None:
+    """Draw what came out: the verdict, the key numbers, growth, and the detail in tabs."""
+    run = trial.run
+    st.subheader(f"{layout.OUTCOMES[run.verdict.outcome]} {run.verdict.sentence}", anchor=False)
+    st.caption(keep(trials, prices.source).sentence)
+    rows = {str(key): (value, low, high, int(n)) for key, value, low, high, n in run.metrics.itertuples()}
+    layout.key_metrics(rows, ("sharpe_ratio", "cagr", "max_drawdown", "turnover"))
+    log = st.toggle("Log scale", value=True, key="log", bind="query-params", help="Equal distances are equal growth.")
+    chart(trial.growth(log=log), "growth")
+    layout.tabs(
+        {
+            "Drawdown": lambda: chart(trial.drawdown(), "drawdown"),
+            "Holdings": lambda: chart(trial.weights(), "weights"),
+            "Trades": lambda: trades(trial),
+            "Metrics": lambda: layout.metrics_table(rows),
+            "Checks": lambda: layout.checks((c.outcome, c.title, c.sentence) for c in run.verdict.checks),
+            "Signal": lambda: signal(trial),
+        }
+    )
+    layout.provenance({"run": run.run_id, "strategy": run.strategy.id, "data": run.panel.snapshot_id})
+    link = f"[This run in MLflow]({run_link(session(), run.mlflow_run_id)})" if run.mlflow_run_id else ""
+    st.caption(f"{prices.note} {link}")
+
+
+def main() -> None:
+    """Draw the page."""
+    layout.question("Is this idea worth anything?", "A rule, run over all stored prices, after costs.")
+    prices = keep(stored_prices)
+    if prices is None:
+        layout.empty("There are no prices yet.", "Run `make run`, or `workbench ingest` and reload this page.")
+    head, there = st.empty(), keep(definitions)
+    with head:
+        label = {"as of": f"{prices.newest:%Y-%m-%d}", "prices": data_label(prices.source, prices.newest)}
+        layout.strip(label, sample=prices.sample)
+    if ran := st.session_state.pop("ran", None):
+        st.session_state["definition"] = next(name for name, strategy in there.items() if strategy.id == ran)
+    chosen = st.selectbox("Definition", [*there, *NEW], key="definition", bind="query-params")
+    base = there[chosen] if chosen in there else NEW[chosen]()
+    values, paid, start, sent = backtest(base, prices.symbols, prices.first.date(), prices.newest.date())
+    trial: Trial | None = None
+    try:
+        wanted = build(base.family, values)
+        if sent and wanted != there.get(chosen):
+            result(wanted, definition_name(wanted), paid, start)
+            st.session_state["ran"] = wanted.id
+            st.rerun()
+        if chosen in there:
+            trial = result(base, chosen, paid, start)
+    except QuantError as error:
+        st.error(f"{error}", icon=":material/error:")
+        trial = st.session_state.get("lab", (None, None))[1]
+    if trial is None:
+        st.info("Set the parameters and press **Run**. It takes a second or two, is kept, and counts as one try.")
+    else:
+        with head:
+            layout.strip(trial.label, sample=prices.sample)
+        record(trial, prices)
+
+
+main()

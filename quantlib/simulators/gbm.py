@@ -71,8 +71,9 @@ class GBM(Simulator):
     window: int | None = Field(
         None,
         ge=MIN_SESSIONS,
-        title="Calibration window (empty: all)",
+        title="Window",
         description="How many of the latest sessions it learns from.",
+        json_schema_extra={"empty": "all"},
     )
 
     def calibrate(self, panel: Panel) -> GBMCalibration:

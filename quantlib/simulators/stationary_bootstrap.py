@@ -85,8 +85,9 @@ class StationaryBootstrap(Simulator):
         None,
         ge=1,
         allow_inf_nan=False,
-        title="Mean block (empty: automatic)",
+        title="Mean block",
         description="Mean length in sessions of the stretches of history laid end to end.",
+        json_schema_extra={"empty": "auto"},
     )
     drift: Literal["history", "none"] = Field(
         "history", title="Drift", description="Keep the history's mean return, or have none: no edge anywhere."
@@ -94,8 +95,9 @@ class StationaryBootstrap(Simulator):
     window: int | None = Field(
         None,
         ge=MIN_SESSIONS,
-        title="Calibration window (empty: all)",
+        title="Window",
         description="How many of the latest sessions it learns from.",
+        json_schema_extra={"empty": "all"},
     )
 
     def calibrate(self, panel: Panel) -> BootstrapCalibration:

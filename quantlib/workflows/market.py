@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from quantlib.charts import candlestick, has_candles, indicator_pane, price_line, sparkline, stack
+from quantlib.charts import candlestick, indicator_pane, price_line, sparkline, stack
 from quantlib.indicators import INDICATORS, Indicator, compute, rolling_volatility, sma
 from quantlib.settings import utc_now
 from quantlib.sources import SOURCES
@@ -22,6 +22,8 @@ from quantlib.workflows.session import Session
 Lines = tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
 
 MONTH, YEAR, TREND, QUARTER = 21, 252, 200, 63
+#: Share of a span's sessions whose open, high and low must be known to draw it as candles.
+CANDLES_KNOWN = 0.95
 #: Where the field draws its lines: name of an indicator, then thresholds by name.
 LEVELS = {"rsi": {"overbought": 70.0, "oversold": 30.0}, "zscore": {"+2": 2.0, "-2": -2.0}}
 
@@ -213,9 +215,16 @@ def instrument_view(
     start = None if years is None else whole.index[-1] - pd.DateOffset(years=years)
     shown = whole.window(start)
     unit = session.universe.instrument(symbol).currency if symbol in session.universe.symbols() else "USD"
-    candles, notes = has_candles(shown, symbol), []
-    if not candles:
+    known = np.isfinite(shown.open) & np.isfinite(shown.high) & np.isfinite(shown.low)
+    candles, notes = bool(known.mean() >= CANDLES_KNOWN), []
+    if not known.any():
         notes.append(f"Only closes of {symbol} are known, so it is drawn as a line and not as candles.")
+    elif not candles:
+        days = shown.index[known[:, 0]]
+        notes.append(
+            f"Open, high and low of {symbol} are known from {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d} only, so this "
+            "span is drawn as a line and not as candles."
+        )
     overlays: dict[str, pd.Series] = {}
     panes = []
     for name, params in lines:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import hashlib
+from typing import NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from quantlib.charts import compare_runs
 from quantlib.charts.numbers import UNKNOWN
 from quantlib.charts.theme import TEMPLATES
 from quantlib.reports.render import render_html
@@ -17,7 +19,6 @@ from quantlib.workflows.session import Session
 #: What a table of runs says of each: how MLflow calls it, and how the table does. Numbers are those of METRICS where
 #: they have the same name; `gain` is how much lower the log loss is than that of the base rate.
 RUN_LABELS = {
-    "run_id": "run_id",
     "tags.kind": "kind",
     "tags.mlflow.runName": "name",
     "tags.as_of": "as_of",
@@ -64,13 +65,36 @@ def freshness(session: Session) -> pd.DataFrame:
 
 
 def stored_reports(session: Session) -> pd.DataFrame:
-    """Return one row a stored report, the newest first: id, as_of, title, html_sha256, code_version, created_at."""
-    return read_reports(session.store)
+    """Return one row a stored report, the newest first, by id.
+
+    Columns: label (unlike any other's), as_of, title, code_version, created_at, size (of its JSON, in bytes).
+    """
+    reports = read_reports(session.store).set_index("id")
+    ends = reports.index.to_series().str[-4:]
+    made = reports["created_at"].map(lambda at: f"{at:%Y-%m-%d %H:%M}")
+    label = reports["as_of"].map(str) + ", made " + made + " by " + reports["code_version"] + " (" + ends + ")"
+    return reports.assign(label=label)
 
 
-def report_html(session: Session, report_id: str) -> str:
-    """Return a stored report as the HTML page that `workbench report` writes, to the byte."""
-    return render_html(Report.model_validate_json(read_report(session.store, report_id).body))
+class ReportFile(NamedTuple):
+    """A report, the page that `workbench report` writes of it, its size, and whether its bytes are those of the first.
+
+    The page is text: Streamlit takes it as it is, and turning five megabytes into text on every run would be felt.
+    """
+
+    report: Report
+    html: str
+    size: int
+    unchanged: bool
+
+
+def report_file(session: Session, report_id: str) -> ReportFile:
+    """Return a stored report as a file; code that was changed since may have changed its looks."""
+    record = read_report(session.store, report_id)
+    report = Report.model_validate_json(record.body)
+    html = render_html(report)
+    content = html.encode()
+    return ReportFile(report, html, len(content), hashlib.sha256(content).hexdigest() == record.html_sha256)
 
 
 def runs_table(session: Session, limit: int = 500) -> pd.DataFrame:
@@ -84,43 +108,75 @@ def runs_table(session: Session, limit: int = 500) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The labels of RUN_LABELS as text (`started` as UTC time) and the numbers of RUN_NUMBERS, NaN where a kind of
-        run does not have them.
+        By run id: the labels of RUN_LABELS as text (`started` as UTC time) and the numbers of RUN_NUMBERS, NaN where
+        a kind of run does not have them; label (unlike any other's), link (into the MLflow UI) and words (all labels
+        in small letters, to be searched).
     """
     found = session.tracker.runs(limit)
     numbers = {f"metrics.{name}": name for name in RUN_NUMBERS}
-    table = found.reindex(columns=[*RUN_LABELS, *numbers]).rename(columns={**RUN_LABELS, **numbers})
-    table = table.astype(dict.fromkeys(numbers.values(), "float64"))
-    return table[table["kind"].isin(RUN_KINDS)].reset_index(drop=True)
+    texts = [name for name in RUN_LABELS.values() if name != "started"]
+    table = found.set_index("run_id").reindex(columns=[*RUN_LABELS, *numbers])
+    table = table.rename(columns={**RUN_LABELS, **numbers})
+    table = table.astype(dict.fromkeys(texts, "str") | dict.fromkeys(RUN_NUMBERS, "float64"))
+    table = table[table["kind"].isin(RUN_KINDS)]
+    ids = table.index.to_series().astype("str")
+    return table.assign(
+        label=table["name"] + " (" + ids.str[:4] + ")",
+        link=ids.map(lambda run_id: run_link(session, run_id)),
+        words=ids.str.cat(table[texts].fillna(""), sep=" ").str.lower(),
+    )
+
+
+def find_runs(runs: pd.DataFrame, kind: str, strategy_id: str | None = None, text: str = "") -> pd.DataFrame:
+    """Return the rows of `runs_table` of one kind, of one strategy where given, that say a text anywhere."""
+    found = runs["kind"] == kind
+    if strategy_id is not None:
+        found &= runs["strategy_id"] == strategy_id
+    if text:
+        found &= runs["words"].str.contains(text.lower(), regex=False)
+    return runs[found]
 
 
 def run_differences(session: Session, run_ids: tuple[str, ...]) -> pd.DataFrame:
-    """Return what went into some runs where they differ: one row a parameter, one column a run id, all as text."""
+    """Return what went into some runs where they differ: one row a thing, one column a run id, all as text."""
     found = session.tracker.runs().set_index("run_id").loc[list(run_ids)]
     given = found.filter(regex=r"^params\.|^tags\.(family|source|snapshot_id|code_version|as_of)$")
-    given.columns = given.columns.str.partition(".").get_level_values(2)
+    given.columns = given.columns.str.partition(".").get_level_values(2).str.replace("_", " ").str.capitalize()
     table = given.T.sort_index().astype(object)
     table = table.where(table.notna(), UNKNOWN).astype(str)
-    return table[table.ne(table.iloc[:, 0], axis=0).any(axis=1)].rename_axis(columns=None, index="parameter")
+    return table[table.ne(table.iloc[:, 0], axis=0).any(axis=1)].rename_axis(columns=None, index="What")
 
 
-def run_curves(session: Session, run_ids: tuple[str, ...]) -> dict[str, pd.Series]:
-    """Return the logged equity of some backtests by run id.
+def run_curve(session: Session, run_id: str) -> pd.Series:
+    """Return the logged equity of a backtest, to the last bit.
 
     Raises
     ------
     DataError
-        A run has no equity curve.
+        The run has no equity curve.
     """
-    curves = {run_id: session.tracker.read_csv(run_id, "equity.csv")["equity"] for run_id in run_ids}
-    return {run_id: curve.set_axis(pd.DatetimeIndex(curve.index)) for run_id, curve in curves.items()}
+    equity = session.tracker.read_csv(run_id, "equity.csv")["equity"]
+    return equity.set_axis(pd.DatetimeIndex(equity.index))
+
+
+def run_comparison(session: Session, runs: tuple[tuple[str, str], ...]) -> go.Figure:
+    """Return the logged equity of some backtests side by side.
+
+    Parameters
+    ----------
+    runs
+        Run id and name of each.
+
+    Raises
+    ------
+    DataError
+        A run has no equity curve, or they share no two days.
+    """
+    return compare_runs({name: run_curve(session, run_id) for run_id, name in runs})
 
 
 def run_link(session: Session, run_id: str) -> str:
     """Return where the MLflow UI shows a run."""
-    uri = session.tracker.uri
-    base = f"http://127.0.0.1:{session.settings.mlflow_port}"
-    if uri.startswith("http"):
-        parts = urlsplit(uri)
-        base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+    place = session.tracker.place
+    base = place.rstrip("/") if place.startswith("http") else f"http://127.0.0.1:{session.settings.mlflow_port}"
     return f"{base}/#/runs/{run_id}"

@@ -102,9 +102,14 @@ class Tracker:
         try:
             yield
         except mlflow.exceptions.MlflowException as error:
-            secret = urlsplit(self.uri).netloc.rpartition("@")[0]
             text = f"MLflow at {self.uri} (MLFLOW_TRACKING_URI) cannot be used: {_first_sentence(error)}"
-            raise ConfigError(text.replace(f"{secret}@", "") if secret else text) from None
+            raise ConfigError(text.replace(self.uri, self.place)) from None
+
+    @property
+    def place(self) -> str:
+        """The tracking address without the password it may hold."""
+        secret, at, _ = urlsplit(self.uri).netloc.rpartition("@")
+        return self.uri.replace(secret + at, "", 1) if at else self.uri
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -165,10 +170,12 @@ class Tracker:
             return str(run.info.run_id)
 
     def runs(self, limit: int = 500) -> pd.DataFrame:
-        """Return the newest runs with their parameters, metrics and tags, one a row."""
+        """Return the newest runs with their parameters, metrics and tags, one a row; a pipeline is not one."""
         mlflow = self._ready()
         with self._plainly(mlflow):
-            found = mlflow.search_runs(experiment_ids=[self._experiment_id], max_results=limit)
+            found = mlflow.search_runs(
+                experiment_ids=[self._experiment_id], filter_string="tags.kind != 'pipeline'", max_results=limit
+            )
         return pd.DataFrame(found)
 
     def read_csv(self, run_id: str, file: str) -> pd.DataFrame:

@@ -1,0 +1,29 @@
+"""What pages say about the prices they stand on: none yet, of which grade, up to when, and whether they are stale."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app.cache import keep
+from app.layout import empty, strip
+from quantlib.workflows.market import Prices, stored_prices
+
+#: Weekdays without a bar from which prices count as stale: one may be a holiday.
+STALE = 2
+
+
+def prices() -> Prices:
+    """Return what prices there are; where there are none, say what to do first and end the page."""
+    found = keep(stored_prices)
+    if found is None:
+        empty("There are no prices yet.", "Run `make run`, or `workbench ingest`, and reload this page.")
+    return found
+
+
+def price_strip(found: Prices, as_of: pd.Timestamp | None = None) -> None:
+    """Draw the strip under a page's question, and below it since when prices are stale and how to refresh them."""
+    strip({"as of": f"{as_of or found.newest:%Y-%m-%d}", "prices": found.title}, sample=found.sample)
+    if found.missed >= STALE:
+        since = f"**No bar since {found.newest:%A, %Y-%m-%d}**: {found.missed} weekdays are missing."
+        st.warning(f"{since} Run `workbench ingest --source {found.source}` and reload.", icon=":material/schedule:")

@@ -1,0 +1,1 @@
+"""Speeds as ratios beside a peer that does the same work in the same run: `python -m benchmarks`."""

@@ -1,0 +1,81 @@
+"""Fixtures of the pages' tests: the app in this process, on a home with results, an empty one, or none at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from prepared import Home, empty_home, prepared_home
+from streamlit.testing.v1 import AppTest
+
+from app import cache
+from quantlib.settings import get_settings
+
+MAIN = Path(cache.__file__).with_name("main.py")
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="session")
+def prepared() -> Iterator[Home]:
+    """Return a home with the sample and the pipeline's results."""
+    with prepared_home() as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def bare() -> Iterator[Home]:
+    """Return a home with nothing in it."""
+    with empty_home() as home:
+        yield home
+
+
+def open_page(name: str, **query: str) -> AppTest:
+    """Return a page of the app after its first run, opened by its address."""
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    app.switch_page(f"../pages/{name}.py")
+    for key, value in query.items():
+        app.query_params[key.replace("__", "-")] = value
+    return app.run()
+
+
+@contextmanager
+def app_with(environment: dict[str, str]) -> Iterator[Open]:
+    """Give `open_page` with these settings in force, and what pages share between runs forgotten at both ends."""
+
+    def forget() -> None:
+        get_settings.cache_clear()
+        cache.session.clear()
+        cache._kept.clear()
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("DATABASE_URL", "MLFLOW_TRACKING_URI", "WORKBENCH_SOURCE"):
+            patch.delenv(name, raising=False)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        forget()
+        yield open_page
+        forget()
+
+
+@pytest.fixture(scope="module")
+def app(prepared: Home) -> Iterator[Open]:
+    """Return a function that opens a page of the app on the prepared home."""
+    with app_with(prepared.settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def empty_app(bare: Home) -> Iterator[Open]:
+    """Return a function that opens a page of the app on an empty store."""
+    with app_with(bare.settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def lost_app(tmp_path: Path) -> Iterator[Open]:
+    """Return a function that opens a page of the app whose database cannot be reached."""
+    nowhere = {"DATABASE_URL": "postgresql://someone:secret@127.0.0.1:1/nothing", "WORKBENCH_HOME": str(tmp_path)}
+    with app_with(nowhere) as opened:
+        yield opened

@@ -1,0 +1,142 @@
+"""The simulator page under a reader's hands: a price at once, a strategy on Run, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from skfolio.datasets import load_sp500_dataset
+from streamlit.testing.v1 import AppTest
+
+from quantlib.charts.numbers import percent, signed_percent
+from quantlib.errors import DataError
+from quantlib.simulators import GBM
+from quantlib.types import Panel
+from quantlib.workflows import worlds
+
+WORLDS = "60"
+
+
+def numbers(page: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in page.metric}
+
+
+def press_run(page: AppTest) -> AppTest:
+    (button,) = [button for button in page.button if button.label == "Run"]
+    return button.click().run()
+
+
+def charts(page: AppTest) -> list[list[str]]:
+    specs = [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
+    return [[trace.get("name", "") for trace in spec["data"]] for spec in specs]
+
+
+def test_a_price_is_simulated_without_pressing_anything(app):
+    page = app("simulator")
+    assert list(numbers(page)) == ["Mean", "Loses", "1 in 20 below", "Median", "1 in 20 above"]
+    assert len(charts(page)) == 2
+    assert not page.info
+
+
+def test_its_numbers_are_those_of_the_simulator(app):
+    page = app("simulator", symbol="KO", world=GBM.title, run__worlds="500", run__horizon="10", run__seed="3")
+    close = load_sp500_dataset()[["KO"]]
+    ends = GBM().closes(Panel.from_frames(close), n=500, horizon=10, seed=3)[:, -1, 0] / close["KO"].iloc[-1] - 1
+    assert numbers(page) == {
+        "Mean": signed_percent(ends.mean()),
+        "Loses": percent((ends < 0).mean()),
+        "1 in 20 below": signed_percent(np.quantile(ends, 0.05)),
+        "Median": signed_percent(np.median(ends)),
+        "1 in 20 above": signed_percent(np.quantile(ends, 0.95)),
+    }
+
+
+def test_both_worlds_are_compared(app):
+    page = app("simulator", tab="All worlds")
+    assert list(page.dataframe[0].value["world"]) == ["Stationary bootstrap", "Geometric Brownian motion"]
+
+
+def test_what_was_fitted_is_shown(app):
+    page = app("simulator", symbol="KO", tab="What was fitted")
+    fit = page.dataframe[0].value
+    moves = np.diff(np.log(load_sp500_dataset()["KO"]))
+    assert fit["volatility"].iloc[0] == pytest.approx(100 * moves.std() * np.sqrt(252), abs=0.05)
+    assert any("Mean block" in text.value for text in page.markdown)
+
+
+def test_a_strategy_waits_for_run_and_shows_the_newest_report_till_then(app):
+    page = app("simulator", look="Strategy")
+    assert "Press Run" in page.info[0].value
+    assert len(charts(page)) == 1
+    assert not page.metric
+
+
+def test_a_run_shows_the_strategy_beside_holding_and_stays_when_inputs_change(app):
+    page = press_run(app("simulator", look="Strategy", strategy="Coke against Pepsi", run__worlds=WORLDS))
+    assert not page.exception
+    assert not page.error
+    assert not page.info
+    ran = numbers(page)
+    assert all(metric.delta for metric in page.metric), "each number stands against holding"
+    assert [tab.label for tab in page.tabs] == ["Outcomes", "Beside holding", "All worlds", "What was fitted"]
+
+    page.selectbox(key="world").select(GBM.title).run()
+    assert numbers(page) == ran, "nothing vanishes"
+    assert "Press Run" in page.info[0].value
+    page.run()
+    assert numbers(page) == ran
+
+    press_run(page)
+    assert not page.info
+    assert numbers(page) != ran
+
+
+def test_leaving_a_strategy_and_coming_back_finds_its_worlds(app):
+    page = press_run(app("simulator", look="Strategy", strategy="Coke against Pepsi", run__worlds=WORLDS))
+    ran = numbers(page)
+    page.selectbox(key="strategy").select("Factor ETF switch").run()
+    assert not page.metric
+    page.selectbox(key="strategy").select("Coke against Pepsi").run()
+    assert numbers(page) == ran
+
+
+def test_the_date_is_the_symbols_own(app):
+    strip = app("simulator", symbol="^IXIC").markdown[0].value
+    assert "2018-12-31" in strip
+
+
+def test_a_refusal_is_one_sentence_and_the_worlds_before_still_stand(app, monkeypatch):
+    page = app("simulator")
+    before = numbers(page)
+
+    def refuse(*_: object) -> None:
+        raise DataError("A simulator needs at least 60 sessions.")
+
+    monkeypatch.setattr(worlds, "look_ahead", refuse)
+    page.number_input(key="run-worlds").set_value(70)
+    press_run(page)
+    assert [error.value for error in page.error] == ["A simulator needs at least 60 sessions."]
+    assert numbers(page) == before
+    assert not page.exception
+
+
+def test_a_value_out_of_bounds_in_the_address_is_not_taken(app):
+    page = app("simulator", run__worlds="0", run__horizon="soon")
+    assert page.number_input(key="run-worlds").value == 60
+    assert page.number_input(key="run-horizon").value == 21
+    assert not page.error
+
+
+def test_a_window_makes_the_mean_less_certain(app):
+    page = app("simulator", world=GBM.title)
+    whole = page.metric[0].help
+    page.number_input(key="gbm-window").set_value(60)
+    press_run(page)
+    narrow = page.metric[0].help
+
+    def width(text: str) -> float:
+        low, high = text.split("(")[1].rstrip(")").split(" … ")
+        return float(high) - float(low)
+
+    assert width(narrow) > 3 * width(whole)
