@@ -19,7 +19,7 @@ def lines_of(race: Race) -> list[str]:
     """Return a race as Markdown: who, how long, how much a second, and the time as a multiple of ours."""
     ours = next(iter(race.seconds.values()))
     rows = [
-        f"| {name} | {seconds * 1e3:,.1f} | {race.units / seconds:,.2f} | {seconds / ours:,.3g} |"
+        f"| {name} | {seconds * 1e3:,.2f} | {race.units / seconds:,.2f} | {seconds / ours:,.3g} |"
         for name, seconds in race.seconds.items()
     ]
     head = [f"| | ms | {race.unit} a second | time, first line = 1 |", "|---|---:|---:|---:|"]

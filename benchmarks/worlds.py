@@ -24,8 +24,8 @@ def races() -> list[Race]:
     """Return the race of both simulators with plain numpy."""
     panel = Panel.from_frames(load_sp500_dataset())
     # A year's median growth over all stocks and worlds: the same law, other draws.
-    middle = [float(np.median(w[:, -1] / panel.close[-1])) for w in (_gbm(panel), plain_numpy(panel.close))]
-    must_agree("median growth", *middle, 0.02)
+    ours, theirs = (float(np.median(w[:, -1] / panel.close[-1])) for w in (_gbm(panel), plain_numpy(panel.close)))
+    must_agree("median growth", ours, theirs, 0.02)
     seconds = best_times(
         {
             "gbm": lambda: _gbm(panel),

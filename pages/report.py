@@ -12,7 +12,7 @@ HEIGHT = 1100
 COLUMNS = {
     "as_of": st.column_config.DateColumn("As of", format="YYYY-MM-DD"),
     "title": "Title",
-    "created_at": st.column_config.DatetimeColumn("Made", format="YYYY-MM-DD HH:mm"),
+    "made": st.column_config.DatetimeColumn("Made (UTC)", format="YYYY-MM-DD HH:mm"),
     "code_version": "Code version",
     "size": st.column_config.NumberColumn("Data", format="bytes"),
 }

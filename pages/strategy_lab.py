@@ -14,8 +14,8 @@ from quantlib.errors import QuantError
 from quantlib.strategies import STRATEGIES, Strategy, build
 from quantlib.workflows.lab import Trial, definition_name, definitions, trials, try_strategy
 from quantlib.workflows.market import Prices, stored_prices
-from quantlib.workflows.pipeline import data_label
 from quantlib.workflows.reading import run_link
+from quantlib.workflows.research import data_label
 
 NEW = {f"New: {family.title}": family for family in STRATEGIES.values()}
 TRADES: dict[str, Any] = {

@@ -143,7 +143,7 @@ def report(
     as_of: AsOf = None,
 ) -> None:
     """Write the latest recommendation report, or that of a date, as one HTML file."""
-    from quantlib.workflows.pipeline import export_report  # noqa: PLC0415
+    from quantlib.workflows.reporting import export_report  # noqa: PLC0415
     from quantlib.workflows.session import open_session  # noqa: PLC0415
 
     session = open_session()

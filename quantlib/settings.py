@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quantlib.errors import ConfigError
@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     horizon: int = Field(default=21, ge=1, description="Sessions a recommendation looks ahead.")
     app_port: int = Field(default=8501, ge=1, le=65535, description="Port of the app on 127.0.0.1.")
     mlflow_port: int = Field(default=5000, ge=1, le=65535, description="Port of the MLflow UI on 127.0.0.1.")
+
+    @field_validator("home", "data")
+    @classmethod
+    def _in_full(cls, folder: Path) -> Path:
+        return folder.expanduser()
 
     @property
     def tracking_uri(self) -> str:

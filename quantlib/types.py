@@ -215,6 +215,8 @@ class Panel:
             A symbol is not in the panel.
         """
         wanted = tuple(symbols)
+        if wanted == self.symbols:
+            return self
         place = {symbol: i for i, symbol in enumerate(self.symbols)}
         if missing := [s for s in wanted if s not in place]:
             raise DataError(f"Symbol {missing[0]!r} is not in the panel. {nearest(missing[0], self.symbols)}")
@@ -259,8 +261,9 @@ class Panel:
 
     @property
     def trades_weekends(self) -> bool:
-        """Whether the calendar has weekend sessions, as crypto does."""
-        return bool((self.index.day_of_week >= 5).any())
+        """Whether weekends are ordinary sessions, as in crypto; a rare Saturday session does not make them so."""
+        day = self.index.day_of_week
+        return len(self) > 0 and bool(min((day == 5).mean(), (day == 6).mean()) > 0.05)
 
     @property
     def periods_per_year(self) -> int:

@@ -15,15 +15,16 @@ os.environ.setdefault("PLOTLY_RENDERER", "plotly_mimetype+notebook")  # charts s
 
 import pandas as pd
 
+from quantlib.backtest import hold_equal_parts
 from quantlib.charts import PLOTLY_CONFIG, equity_curves, price_line
 from quantlib.charts.numbers import interval, percent
 from quantlib.metrics import METRICS
 from quantlib.reports.recommend import recommendation_figures
 from quantlib.simulators import SIMULATORS
 from quantlib.strategies import READY
-from quantlib.workflows.pipeline import data_label, ensure_sample, run_pipeline
+from quantlib.workflows.pipeline import ensure_sample, run_pipeline
 from quantlib.workflows.reading import freshness
-from quantlib.workflows.research import backtest_strategy, holding_equity, load_panel, simulate_strategy
+from quantlib.workflows.research import backtest_strategy, data_label, load_panel, simulate_strategy
 from quantlib.workflows.session import open_session
 
 session = open_session()
@@ -55,7 +56,7 @@ price_line(panel, "KO", log=True).show(config=PLOTLY_CONFIG)
 name = "Large-cap trend"
 strategy = READY[name]
 run = backtest_strategy(session, strategy, name=name)
-holding = holding_equity(run.panel, run.costs, since=run.result.trades["ts"].iloc[0])
+holding = hold_equal_parts(run.panel, costs=run.costs, since=run.result.trades["ts"].iloc[0]).equity
 equity_curves({name: run.result.equity}, holding, log=True).show(config=PLOTLY_CONFIG)
 
 # %% [markdown]

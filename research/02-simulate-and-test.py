@@ -1,7 +1,7 @@
 # %% [markdown]
 # # I have a rule. Would I notice if it were worthless?
 #
-# A rule of our own is written in ten lines, proven not to see the future, run through history, and then through
+# A rule of our own is written in a dozen lines, proven not to see the future, run through history, and then through
 # thousands of simulated worlds: some in which it ought to do as well as it did, and some in which nothing can be
 # earned. Only the comparison says whether its record means anything.
 
@@ -13,7 +13,7 @@ os.environ.setdefault("PLOTLY_RENDERER", "plotly_mimetype+notebook")  # charts s
 import numpy as np
 import pandas as pd
 
-from quantlib.backtest import active_returns, run
+from quantlib.backtest import active_returns, hold_equal_parts, run
 from quantlib.charts import PLOTLY_CONFIG, equity_curves, indicator_pane, metric_intervals, outcome_histogram
 from quantlib.charts import price_line, series_color, stack
 from quantlib.charts.numbers import interval, percent, ratio, signed_percent
@@ -23,8 +23,8 @@ from quantlib.simulators import GBM, Simulator, StationaryBootstrap
 from quantlib.strategies import READY, Explanation, Strategy
 from quantlib.types import Panel
 from quantlib.validation import certify
-from quantlib.workflows.pipeline import data_label, ensure_sample
-from quantlib.workflows.research import backtest_strategy, holding_equity, shared_panel, simulate_strategy
+from quantlib.workflows.pipeline import ensure_sample
+from quantlib.workflows.research import backtest_strategy, data_label, shared_panel, simulate_strategy
 from quantlib.workflows.session import open_session
 
 session = open_session()
@@ -116,7 +116,7 @@ for strategy in (rule, leaky):
 
 # %%
 past = backtest_strategy(session, rule)
-holding = holding_equity(past.panel, past.costs, since=past.result.trades["ts"].iloc[0])
+holding = hold_equal_parts(past.panel, costs=past.costs, since=past.result.trades["ts"].iloc[0]).equity
 equity_curves({rule.title: past.result.equity}, holding, log=True).show(config=PLOTLY_CONFIG)
 print(past.verdict.sentence)
 for check in past.verdict.checks:

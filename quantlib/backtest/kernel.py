@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from quantlib.types import FloatArray
 
+#: Bars without a price after which a position is no longer waited for: longer than any weekend with holidays.
+PATIENCE = 5
+
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def simulate_account_nb(
@@ -28,6 +31,10 @@ def simulate_account_nb(
     the estimated cost of the fill, so a fully invested account stays above zero cash; (4) positions are marked at
     the close, or at the last known one. Fill prices are NaN and decision rows -1 where nothing was traded.
     An account that falls to zero is closed and stays there.
+
+    A decision waits as a whole while a position it changes has no price, as a stock has none at a weekend on which
+    crypto trades: else the new position would be bought before the old one is sold. After `PATIENCE` bars without
+    a price the position is taken to be stuck (halted, delisted): the rest is filled, sized on equity without it.
     """
     n_bars, n_symbols = close.shape
     equity = np.empty(n_bars)
@@ -43,6 +50,7 @@ def simulate_account_nb(
     want = np.zeros(n_symbols)
     row = np.full(n_symbols, -1, dtype=np.int64)
     waiting = np.zeros(n_symbols, dtype=np.bool_)
+    silent = np.zeros(n_symbols, dtype=np.int64)
     ruined = False
 
     for t in range(n_bars):
@@ -66,14 +74,21 @@ def simulate_account_nb(
                 costs[t] += fee
 
         any_waiting = False
+        blocked = False
         value = cash
         for i in range(n_symbols):
             price[i] = open_[t, i] if np.isfinite(open_[t, i]) else close[t, i]
-            if shares[i] != 0.0:
-                value += shares[i] * (price[i] if np.isfinite(price[i]) else mark[i])
-            if waiting[i] and np.isfinite(price[i]):
+            known = np.isfinite(price[i])
+            silent[i] = 0 if known else silent[i] + 1
+            if shares[i] != 0.0 and known:
+                value += shares[i] * price[i]
+            elif shares[i] != 0.0 and not waiting[i]:
+                value += shares[i] * mark[i]
+            elif shares[i] != 0.0 and silent[i] <= PATIENCE:
+                blocked = True
+            if waiting[i] and known:
                 any_waiting = True
-        if any_waiting and value > 0:
+        if any_waiting and not blocked and value > 0:
             estimate = 0.0
             for i in range(n_symbols):
                 if waiting[i] and np.isfinite(price[i]):

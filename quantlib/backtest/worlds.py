@@ -74,20 +74,30 @@ class WorldsResult:
         return float(np.quantile(self.returns, q))
 
 
-def recent_history(strategy: Strategy, panel: Panel, *, least: int = 504) -> Panel:
-    """Return the shortest tail of a panel on which the strategy decides today what it decides on all of it.
+def recent_history(strategy: Strategy, panel: Panel, costs: Costs, *, least: int = 504) -> Panel:
+    """Return the shortest tail of a panel on which the strategy decides and holds today what it does on all of it.
 
-    Worlds are attached to this tail. A rule that remembers (an open pair trade, a monthly choice) may need more
-    history than its warm-up; the tail is doubled until the last decisions agree.
+    Worlds are attached to this tail. A rule that remembers (an open pair trade, a monthly choice) and positions that
+    have drifted since their last trade may need more history than the warm-up; the tail is doubled until the last
+    decisions and the weights held agree.
     """
-    full = strategy.targets(panel).to_numpy()[-2:]
+    full = _standing(strategy, panel, costs)
     rows = max(least, 2 * strategy.warmup)
     while rows < len(panel):
         tail = panel.tail(rows)
-        if np.allclose(strategy.targets(tail).to_numpy()[-2:], full, rtol=0, atol=1e-6):
+        if np.allclose(_standing(strategy, tail, costs), full, rtol=0, atol=1e-6):
             return tail
         rows *= 2
     return panel
+
+
+def _standing(strategy: Strategy, panel: Panel, costs: Costs) -> FloatArray:
+    """Return the last two decisions and the weights held at the last close, in one row."""
+    targets = strategy.targets(panel)
+    account = run_account(panel, targets, costs=costs)
+    marks = panel.frame("close").ffill().to_numpy()[-1]
+    held = np.where(account.shares[-1] != 0.0, account.shares[-1] * marks, 0.0) / account.equity[-1]
+    return np.concatenate([targets.to_numpy()[-2:].ravel(), held])
 
 
 def evaluate_in_worlds(
@@ -103,7 +113,7 @@ def evaluate_in_worlds(
 ) -> WorldsResult:
     """Return how the strategy fares over the next `horizon` sessions in `n` worlds that start at today's prices.
 
-    The simulator is calibrated on the whole panel of the strategy's symbols. In every world the strategy goes on
+    The simulator is calibrated on the sessions its symbols share. In every world the strategy goes on
     deciding, with its costs, from the position it holds at the panel's last close; the same code runs as on history.
 
     Parameters
@@ -118,15 +128,16 @@ def evaluate_in_worlds(
     DataError
         A symbol's last close is unknown, so there is no price to start from.
     """
-    own = panel.select(strategy.symbols).complete()
+    costs = costs or Costs()
+    chosen = panel.select(strategy.symbols)
+    own = chosen.complete()
     if len(own) == 0 or own.index[-1] != panel.index[-1]:
         last = f"; the last shared session is {own.index[-1]:%Y-%m-%d}" if len(own) else ""
         raise DataError(
             f"Not every price of {', '.join(strategy.symbols)} is known on {panel.index[-1]:%Y-%m-%d}{last}. "
             "Choose an as-of date on which all of them traded."
         )
-    costs = costs or Costs()
-    history = recent_history(strategy, own)
+    history = recent_history(strategy, chosen, costs)
     start = len(history) - 1
     paths = np.empty((n, horizon + 1))
     hold = np.empty(n)
@@ -142,7 +153,7 @@ def evaluate_in_worlds(
         simulator=simulator.name,
         horizon=horizon,
         seed=seed,
-        calibrated_on=len(own) - 1,
+        calibrated_on=simulator.calibrate(own).sessions,
         paths=paths,
         hold=hold,
         dates=pd.DatetimeIndex(dates),

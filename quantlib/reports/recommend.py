@@ -185,7 +185,7 @@ def _headline(action: Action, held: dict[str, float], wanted: dict[str, float]) 
     if action == "stay out":
         return "Stay out: nothing is held and nothing is to be bought."
     if action == "exit":
-        return f"Sell {_positions(held)} at the next session and hold cash."
+        return f"Close {_positions(held)} at the next session and hold cash."
     if action == "hold":
         return f"Hold {_positions(held)}; no trade is needed."
     verb = "Enter" if action == "enter" else "Change to"

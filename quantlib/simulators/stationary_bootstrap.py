@@ -90,7 +90,9 @@ class StationaryBootstrap(Simulator):
         json_schema_extra={"empty": "auto"},
     )
     drift: Literal["history", "none"] = Field(
-        "history", title="Drift", description="Keep the history's mean return, or have none: no edge anywhere."
+        "history",
+        title="Drift",
+        description="Keep the history's mean return, or have none. What moves inside a block stays.",
     )
     window: int | None = Field(
         None,

@@ -37,6 +37,7 @@ from quantlib.store.records import (
     save_report,
     save_runs,
     save_strategies,
+    touch_report,
     watermark,
 )
 
@@ -67,6 +68,7 @@ __all__ = [
     "save_report",
     "save_runs",
     "save_strategies",
+    "touch_report",
     "watermark",
     "write_bars",
     "write_instruments",

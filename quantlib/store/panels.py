@@ -56,6 +56,20 @@ ORDER BY w.place, b.ts, b.replaced_at
 """
 
 
+# Where a series has been restated since the moment, bars first written after it stand on the new scale while the
+# versions in force then stand on the old one: together they would show a jump that never was.
+_STRANGERS = """
+SELECT (w.place - 1)::int AS place, b.ts
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (symbol, source, place)
+JOIN market_data.bars b ON b.symbol = w.symbol AND b.source = w.source
+WHERE b.ts BETWEEN $3 AND $4 AND b.recorded_at >= $5
+  AND EXISTS (SELECT FROM market_data.bar_revisions r WHERE r.symbol = w.symbol AND r.source = w.source
+              AND r.recorded_at < $5 AND r.replaced_at >= $5)
+  AND NOT EXISTS (SELECT FROM market_data.bar_revisions r WHERE r.symbol = w.symbol AND r.source = w.source
+                  AND r.ts = b.ts AND r.recorded_at < $5)
+"""
+
+
 def read_panel(
     store: Store,
     symbols: str | Sequence[str],
@@ -79,7 +93,8 @@ def read_panel(
     as_of
         Read what was known at the end of that day (UTC): no later session, and of every bar replaced since,
         the version in force then. A bar that was first written later, such as history filled in from the
-        past, counts as known at its session date.
+        past, counts as known at its session date; but not where the series has been restated since, as by a
+        split: old and new scale are never mixed.
     adjust
         Scale open, high, low and close by adj_close / close, so that close is the adjusted close. A symbol
         without any adj_close in the span stays as delivered; where a symbol has some, a bar without one is
@@ -122,6 +137,8 @@ def read_panel(
             moment = (known + pd.Timedelta(days=1)).tz_localize("UTC").to_pydatetime()
             cursor.execute(_VERSIONS, [*where, moment])
             tables.append(cursor.fetch_arrow_table())
+            cursor.execute(_STRANGERS, [*where, moment])
+            tables = _without(tables, cursor.fetch_arrow_table())
     if high < low or tables[0].num_rows == 0:
         spans = [offers[symbol][name] for symbol, name in zip(wanted, chosen, strict=True)]
         asked = " to ".join("…" if s is None else f"{s:%Y-%m-%d}" for s in (first, last))
@@ -142,6 +159,13 @@ def read_panel(
         volume=values["volume"],
         source=",".join(sorted(set(chosen))),
     )
+
+
+def _without(tables: Sequence[pa.Table], strangers: pa.Table) -> list[pa.Table]:
+    """Return tables of bars without those named by place and day."""
+    if strangers.num_rows == 0:
+        return list(tables)
+    return [table.join(strangers, keys=["place", "ts"], join_type="left anti") for table in tables]
 
 
 def _some(names: Sequence[str]) -> str:

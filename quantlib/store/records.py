@@ -73,6 +73,7 @@ class ReportRecord:
     snapshot_id: str
     code_version: str
     created_at: datetime | None = None
+    used_at: datetime | None = None
 
 
 Record = TypeVar("Record", StrategyRecord, RunRecord, RecommendationRecord, ReportRecord)
@@ -80,7 +81,8 @@ Record = TypeVar("Record", StrategyRecord, RunRecord, RecommendationRecord, Repo
 
 def _table(schema: str, name: str, record: type) -> sa.Table:
     """Return a table whose columns are the record's fields; only the types that need converting are named."""
-    kinds: dict[str, sa.types.TypeEngine[Any]] = {"as_of": sa.Date(), "created_at": sa.DateTime(timezone=True)}
+    kinds: dict[str, sa.types.TypeEngine[Any]] = {"as_of": sa.Date()}
+    kinds |= {name: sa.DateTime(timezone=True) for name in ("created_at", "used_at")}
     kinds |= {name: JSONB() for name in ("params", "metrics")} | {"seed": sa.BigInteger()}
     if record is RecommendationRecord:
         kinds["body"] = JSONB()
@@ -97,8 +99,8 @@ _REPORTS = _table("reports", "reports", ReportRecord)
 def _save(store: Store, table: sa.Table, records: Iterable[Record]) -> WriteCount:
     rows = []
     for record in records:
-        # The time of creation is the database's, and stays that of the first save.
-        row = {name: value for name, value in asdict(record).items() if name != "created_at"}
+        # Times are the database's, and creation's stays that of the first save.
+        row = {name: value for name, value in asdict(record).items() if name not in {"created_at", "used_at"}}
         rows.append({n: as_json(v) if isinstance(table.c[n].type, JSONB) else v for n, v in row.items()})
     if not rows:
         return WriteCount()
@@ -135,6 +137,12 @@ def save_recommendations(store: Store, records: Iterable[RecommendationRecord]) 
 def save_report(store: Store, record: ReportRecord) -> WriteCount:
     """Return whether the report was new, changed or unchanged, as a count of one."""
     return _save(store, _REPORTS, [record])
+
+
+def touch_report(store: Store, id: str) -> None:  # noqa: A002  the field's name everywhere
+    """Mark a stored report as the newest of its date: it was asked for again and nothing had changed."""
+    with store.begin() as connection:
+        connection.execute(sa.update(_REPORTS).where(_REPORTS.c.id == id).values(used_at=sa.func.clock_timestamp()))
 
 
 def read_strategies(store: Store, ids: Sequence[str] | None = None) -> list[StrategyRecord]:
@@ -205,7 +213,7 @@ def read_report(store: Store, id: str | None = None) -> ReportRecord:  # noqa: A
     DataError
         There is none.
     """
-    query = sa.select(_REPORTS).order_by(_REPORTS.c.as_of.desc(), _REPORTS.c.created_at.desc()).limit(1)
+    query = sa.select(_REPORTS).order_by(_REPORTS.c.as_of.desc(), _REPORTS.c.used_at.desc()).limit(1)
     found = _read(store, ReportRecord, query if id is None else query.where(_REPORTS.c.id == id))
     if not found:
         if id is None:
@@ -218,7 +226,7 @@ def read_reports(store: Store) -> pd.DataFrame:
     """Return a table of the reports, the newest first: all but their body, whose length is `size` in bytes."""
     columns = [column for column in _REPORTS.c if column.name != "body"]
     size = sa.func.octet_length(_REPORTS.c.body).label("size")
-    query = sa.select(*columns, size).order_by(_REPORTS.c.as_of.desc(), _REPORTS.c.created_at.desc())
+    query = sa.select(*columns, size).order_by(_REPORTS.c.as_of.desc(), _REPORTS.c.used_at.desc())
     with store.begin() as connection:
         result = connection.execute(query)
         return pd.DataFrame(result.all(), columns=list(result.keys()))
@@ -229,7 +237,7 @@ def watermark(store: Store) -> str:
     query = """
     SELECT concat_ws('/', (SELECT max(id) FROM ops.ingest_log), (SELECT count(*) FROM strategies.runs),
                      (SELECT max(created_at) FROM strategies.runs), (SELECT count(*) FROM reports.reports),
-                     (SELECT max(created_at) FROM reports.reports))
+                     (SELECT max(used_at) FROM reports.reports))
     """
     with store.begin() as connection:
         return str(connection.scalar(sa.text(query)))

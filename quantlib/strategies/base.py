@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from quantlib.charts.numbers import percent, signed_percent
 from quantlib.errors import StrategyError
 from quantlib.types import Panel
 
@@ -51,7 +52,8 @@ class Explanation:
 class Strategy(BaseModel):
     """Base of all strategies: the fields are the parameters, and the whole is hashed into `id`.
 
-    A family sets `family`, `title` and `description`, and writes `symbols`, `warmup`, `decide` and `explain`.
+    A family sets `family`, `title` and `description`, and writes `symbols`, `warmup` and `decide`; and `explain`,
+    to say more than its weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,9 +76,27 @@ class Strategy(BaseModel):
     def decide(self, panel: Panel) -> pd.DataFrame:
         """Return target weights on the sessions where a decision is possible; `panel` has just its symbols."""
 
-    @abstractmethod
     def explain(self, panel: Panel) -> Explanation:
-        """Return why the decision at the panel's last close is what it is."""
+        """Return why the decision at the panel's last close is what it is.
+
+        This plain version tells the weights alone; a family that knows its signal says more.
+        """
+        weights = self.targets(panel)[list(self.symbols)]
+        gross = weights.abs().sum(axis=1).rename("Gross weight")
+        held = [f"{symbol} {signed_percent(weight)}" for symbol, weight in weights.iloc[-1].items() if weight]
+        return Explanation(
+            signal="Gross weight",
+            unit="percent",
+            series=gross.to_frame(),
+            levels={},
+            value=float(gross.iloc[-1]),
+            percentile=percentile_of_last(gross),
+            reasons=(
+                f"The rule wants {', '.join(held)}." if held else "The rule wants no position.",
+                f"It has wanted a position on {percent((gross > 0).mean(), 0)} of {len(gross):,} sessions.",
+            ),
+            invalidation="The position changes when the rule decides otherwise at a later close.",
+        )
 
     @property
     def id(self) -> str:

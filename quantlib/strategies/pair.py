@@ -15,10 +15,10 @@ from quantlib.types import FloatArray, Panel
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def pair_side_nb(z: FloatArray, beta: FloatArray, entry: float, leave: float, stop: float) -> FloatArray:
-    """Return, per bar, the signed hedge ratio held: +beta long the spread, -beta short it, 0 flat.
+def pair_side_nb(z: FloatArray, beta: FloatArray, entry: float, leave: float, stop: float) -> tuple[FloatArray, bool]:
+    """Return, per bar, the signed hedge ratio held (+beta long the spread, -beta short it, 0 flat), and if blocked.
 
-    The hedge ratio is frozen at entry. After a stop there is no new entry until |z| has come back inside `leave`.
+    The hedge ratio is frozen at entry. After a stop entries are blocked until |z| has come back inside `leave`.
     """
     held = np.zeros(z.shape[0])
     side = 0.0
@@ -39,7 +39,7 @@ def pair_side_nb(z: FloatArray, beta: FloatArray, entry: float, leave: float, st
                 side = -1.0 if value > 0 else 1.0
                 ratio = beta[t]
         held[t] = side * ratio
-    return held
+    return held, blocked
 
 
 class Pair(Strategy):
@@ -97,11 +97,16 @@ class Pair(Strategy):
         z = residual / np.sqrt(spare.where(spare > 0))
         return pd.DataFrame({"beta": beta, "z": z})
 
+    def _walk(self, spread: pd.DataFrame) -> tuple[FloatArray, bool]:
+        """Return the signed hedge ratio held on each session, and whether entries are blocked after a stop."""
+        z, beta = (spread[c].to_numpy(dtype=np.float64) for c in ("z", "beta"))
+        held, blocked = pair_side_nb(z, beta, self.entry, self.exit, self.stop)
+        return held, bool(blocked)
+
     def decide(self, panel: Panel) -> pd.DataFrame:
         """Return the weights: both legs at once, gross exposure 1 while a trade is on."""
         spread = self._spread(panel)
-        z, beta = (spread[c].to_numpy(dtype=np.float64) for c in ("z", "beta"))
-        held = pair_side_nb(z, beta, self.entry, self.exit, self.stop)
+        held, _ = self._walk(spread)
         gross = 1.0 + np.abs(held)
         weights = pd.DataFrame({self.y: np.sign(held) / gross, self.x: -held / gross}, index=spread.index)
         return weights.where(spread["z"].notna())
@@ -123,26 +128,20 @@ class Pair(Strategy):
                 reasons=(f"There are fewer than {self.lookback} shared sessions, so there is no signal yet.",),
                 invalidation=f"A signal needs {self.lookback} sessions on which both prices are known.",
             )
-        held = float(np.sign(self.targets(pair)[self.y].iloc[-1]))
-        as_far = float((z.dropna().abs() >= abs(now)).mean())
+        beta = float(spread["beta"].iloc[-1])
+        walked, blocked = self._walk(spread)
         dear, cheap = (self.y, self.x) if now > 0 else (self.x, self.y)
+        as_far = float((z.dropna().abs() >= abs(now)).mean())
         reasons = [
             f"{dear} is dear against {cheap}: the spread stands {ratio(abs(now))} standard deviations from its "
             f"{self.lookback}-session mean.",
-            f"Each dollar of {self.y} is hedged by {ratio(spread['beta'].iloc[-1])} dollars of {self.x}.",
             f"It was at least as far from its mean on {percent(as_far, 0)} of past sessions.",
+            f"Each dollar of {self.y} is hedged by {ratio(beta)} dollars of {self.x}."
+            if beta > 0
+            else f"The hedge ratio is {ratio(beta)}: the two have moved against each other, and neither hedges.",
         ]
-        if held:
-            way = "long" if held > 0 else "short"
-            reasons.append(f"The spread is held {way} until it is within {self.exit:g} of its mean.")
-            invalidation = f"The trade is given up if the spread widens to {self.stop:g} standard deviations."
-        else:
-            reasons.append(f"No trade is on: entry is at {self.entry:g}.")
-            invalidation = (
-                f"A trade starts when the spread reaches {self.entry:g}, which is {ratio(self.entry - abs(now))} away."
-                if abs(now) < self.entry
-                else f"A trade was given up; the next starts only after the spread is within {self.exit:g} again."
-            )
+        state, invalidation = self._next(now, beta, float(walked[-1]), blocked=blocked)
+        reasons.append(state)
         return Explanation(
             signal="Spread in standard deviations",
             unit="ratio",
@@ -157,4 +156,32 @@ class Pair(Strategy):
             percentile=percentile_of_last(z),
             reasons=tuple(reasons),
             invalidation=invalidation,
+        )
+
+    def _next(self, z: float, beta: float, held: float, *, blocked: bool) -> tuple[str, str]:
+        """Return two sentences: the state of the trade, and what would change it."""
+        if held:
+            way = "long" if held > 0 else "short"
+            return (
+                f"The rule holds the spread {way} until it is within {self.exit:g} of its mean.",
+                f"The trade is given up if the spread widens to {self.stop:g} standard deviations.",
+            )
+        if blocked:
+            return (
+                f"The last trade was given up at {self.stop:g} standard deviations, and none is on.",
+                f"The next trade can start only after the spread has been within {self.exit:g} of its mean.",
+            )
+        if beta <= 0:
+            return (
+                "The rule wants no trade without a positive hedge ratio.",
+                "A trade can start when the two move together again.",
+            )
+        if abs(z) >= self.stop:
+            return (
+                f"The spread is beyond {self.stop:g}, where the rule no longer enters.",
+                f"A trade starts when the spread is back between {self.entry:g} and {self.stop:g}.",
+            )
+        return (
+            f"The rule wants no trade: entry is at {self.entry:g}.",
+            f"A trade starts when the spread reaches {self.entry:g}, which is {ratio(self.entry - abs(z))} away.",
         )

@@ -96,12 +96,11 @@ class Rotation(Strategy):
             f"The weakest is {ranked.index[-1]} with {signed_percent(ranked.iloc[-1])}.",
         ]
         if held:
-            reasons.append(f"Held since the last monthly choice: {', '.join(held)}.")
+            reasons.append(f"Chosen at the last monthly choice: {', '.join(held)}.")
         else:
-            reasons.append("At the last monthly choice none of the leaders had risen, so the money is in cash.")
+            reasons.append("At the last monthly choice no leader had risen, so the rule wants cash.")
         if np.isfinite(rank := percentile_of_last(lead)):
             reasons.append(f"The lead of {percent(lead.iloc[-1])} was smaller on {percent(rank, 0)} of past sessions.")
-        changed = held != [s for s in self.universe if s in ranked.index[: self.top] and ranked[s] > 0]
         return Explanation(
             signal=f"Return over {self.lookback} sessions",
             unit="percent",
@@ -110,10 +109,25 @@ class Rotation(Strategy):
             value=float(ranked.iloc[0]),
             percentile=percentile_of_last(momentum[best]),
             reasons=tuple(reasons),
-            invalidation=(
-                "The ranking has changed since: as things stand, the next monthly choice will switch."
-                if changed
-                else f"If {second} gains {percent(ranked.iloc[0] - ranked.iloc[1])} on {best} before the next month "
-                "starts, the choice switches."
-            ),
+            invalidation=self._next(ranked, held),
         )
+
+    def _next(self, ranked: pd.Series, held: list[str]) -> str:
+        """Return one sentence: what would change the choice when the next month starts."""
+        leaders = ranked.index[: self.top]
+        choice = [s for s in self.universe if s in leaders and (not self.absolute or ranked[s] > 0)]
+        if choice != held:
+            now = ", ".join(choice) or "cash"
+            return f"The ranking has changed since: as things stand, the next monthly choice is {now}."
+        if len(choice) < self.top:
+            candidate = next(s for s in leaders if s not in choice)
+            return (
+                f"Cash stays until a leader has risen over {self.lookback} sessions; {candidate} is nearest with "
+                f"{signed_percent(ranked[candidate])}."
+            )
+        last, rival = ranked.index[self.top - 1], ranked.index[self.top]
+        gap = percent(ranked[last] - ranked[rival])
+        sentence = f"If {rival} gains {gap} on {last} before the next month starts, it takes its place"
+        if self.absolute:
+            sentence += f"; if {last} falls below its price of {self.lookback} sessions ago, cash does"
+        return f"{sentence}."

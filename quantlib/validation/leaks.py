@@ -42,7 +42,8 @@ def certify(
 
     At each cut point t the rule is run on `panel.until(t)` and its last five rows are compared with the same rows of
     the full run. A rule that looks ahead by even one bar differs at the cut, where that bar is gone. Cut points are
-    spread evenly, and put on the sessions at which the rule's output changes, where a leak shows.
+    spread evenly, put on the sessions at which the rule's output changes, where a leak shows, and on those before
+    the largest moves, where a leak pays. A leak on none of these sessions passes: the certificate is a search.
 
     Parameters
     ----------
@@ -61,8 +62,9 @@ def certify(
     # A one-bar leak moves a decision to the bar before its cause: the cuts stand on both sides of each change.
     near = np.concatenate([moves, moves + 1])
     chosen = near[np.linspace(0, len(near) - 1, num=min(2 * cuts, len(near)), dtype=np.int64)] if len(near) else near
-    points = np.unique(np.concatenate([even, chosen]))
-    points = points[points < n_bars - 1]
+    largest_moves = np.argsort(-np.nanmax(np.abs(np.nan_to_num(panel.returns().to_numpy())), axis=1))[:cuts]
+    points = np.unique(np.concatenate([even, chosen, largest_moves - 1, largest_moves - 2]))
+    points = points[(points >= 0) & (points < n_bars - 1)]
     leaks: list[pd.Timestamp] = []
     largest = 0.0
     for t in points:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from quantlib.backtest import BacktestResult, active_returns, run
+from quantlib.backtest import BacktestResult, active_returns, hold_equal_parts, run
 from quantlib.charts.numbers import interval, percent, ratio, signed_percent
 from quantlib.costs import Costs
 from quantlib.metrics import cagr, sharpe_ratio
@@ -17,6 +17,9 @@ from quantlib.types import Panel
 from quantlib.validation.leaks import LeakCertificate, certify
 
 Outcome = Literal["pass", "weak", "fail"]
+
+#: Below this many returns no interval is given, and nothing is judged.
+FEWEST_RETURNS = 30
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class Verdict:
             "weak": "The record does not show an edge beyond doubt",
             "fail": "The record does not support trading this for profit",
         }[self.outcome]
-        return f"{start}: {count['pass']} checks passed, {count['weak']} weak, {count['fail']} failed."
+        noun = "check" if count["pass"] == 1 else "checks"
+        return f"{start}: {count['pass']} {noun} passed, {count['weak']} weak, {count['fail']} failed."
 
 
 def validate(
@@ -90,6 +94,8 @@ def validate(
     result = result or run(own, strategy.targets(own), costs=costs)
     returns = active_returns(result)
     certificate = certify(strategy.targets, own)
+    if result.trades.empty or len(returns) < FEWEST_RETURNS:
+        return Verdict((_no_look_ahead(certificate), _too_short(result, returns)), certificate)
     checks = (
         _no_look_ahead(certificate),
         _above_zero(result, seed),
@@ -98,6 +104,14 @@ def validate(
         _survives_costs(strategy, own, costs, result),
     )
     return Verdict(checks=checks, certificate=certificate)
+
+
+def _too_short(result: BacktestResult, returns: pd.Series) -> Check:
+    if result.trades.empty:
+        sentence = f"It has not traded in {len(returns)} sessions, so there is no record to judge."
+    else:
+        sentence = f"It has {len(returns)} returns since its first trade; {FEWEST_RETURNS} are the least to judge by."
+    return Check("record", "Long enough to judge", "weak", float(len(returns)), sentence)
 
 
 def _no_look_ahead(certificate: LeakCertificate) -> Check:
@@ -138,11 +152,10 @@ def _holds_up(returns: pd.Series, periods_per_year: int) -> Check:
 
 
 def _beats_holding(own: Panel, returns: pd.Series, costs: Costs) -> Check:
-    equal = pd.DataFrame(1.0 / len(own.symbols), index=own.index, columns=pd.Index(own.symbols, name="symbol"))
-    known = own.complete()
-    equal.loc[equal.index < known.index[0]] = 0.0
-    held = run(own, equal, costs=costs)
-    theirs = held.returns.loc[returns.index[0] :]
+    held = hold_equal_parts(own, costs=costs, since=returns.index[0])
+    # Both from the same session on: the later of the strategy's first trade and the first price of every symbol.
+    theirs = active_returns(held)
+    returns = returns.loc[theirs.index[0] :]
     mine, other = (sharpe_ratio(r, periods_per_year=held.periods_per_year) for r in (returns, theirs))
     outcome: Outcome = "pass" if mine > other else "weak" if mine > 0.8 * other else "fail"
     rates = [percent(cagr(r, periods_per_year=held.periods_per_year)) for r in (returns, theirs)]

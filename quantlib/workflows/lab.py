@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
+from quantlib.backtest import hold_equal_parts
 from quantlib.charts import drawdown, equity_curves, signal_chart, trades_on_price, weights_over_time
 from quantlib.charts.numbers import Unit, count, known, money
 from quantlib.costs import Costs
@@ -16,8 +17,7 @@ from quantlib.errors import StrategyError
 from quantlib.store import coverage, read_runs, read_strategies
 from quantlib.strategies import READY, Explanation, Strategy, build
 from quantlib.types import DateLike
-from quantlib.workflows.pipeline import data_label
-from quantlib.workflows.research import StrategyRun, backtest_strategy, choose_source, holding_equity
+from quantlib.workflows.research import StrategyRun, backtest_strategy, choose_source, data_label
 from quantlib.workflows.session import Session
 
 MOST_NAMED = 3  # symbols a name can hold
@@ -113,7 +113,7 @@ def try_strategy(
     run = backtest_strategy(session, strategy, name=name, costs=costs, start=start)
     trades = run.result.trades
     first = trades["ts"].iloc[0] if len(trades) else run.panel.index[0]
-    return Trial(run, holding_equity(run.panel, run.costs, since=first), strategy.explain(run.panel))
+    return Trial(run, hold_equal_parts(run.panel, costs=run.costs, since=first).equity, strategy.explain(run.panel))
 
 
 class Trials(NamedTuple):

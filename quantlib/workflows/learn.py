@@ -50,7 +50,7 @@ def train_models(
         run_id = content_id(
             "model", {"snapshot": panel.snapshot_id, "code": code_version(), "model": name, **result.parameters}
         )
-        if stored_run(session, run_id) is None:
+        if stored_run(session, run_id) is None or not session.tracker.exists:
             scores = result.scores.to_dict(orient="index")
             metrics = {
                 **{str(key): float(value) for key, value in scores["model"].items()},

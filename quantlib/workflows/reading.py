@@ -60,20 +60,28 @@ def freshness(session: Session) -> pd.DataFrame:
     table = bars.groupby("source").agg(
         symbols=("symbol", "nunique"), bars=("bars", "sum"), first=("first", "min"), newest=("last", "max")
     )
-    log = read_ingest_log(session.store).drop_duplicates("source").set_index("source")
+    log = pd.concat([read_ingest_log(session.store, source=source, limit=1) for source in table.index])
+    log = log.set_index("source")
     return table.assign(loaded=log["finished_at"], status=log["status"]).reset_index()
 
 
 def stored_reports(session: Session) -> pd.DataFrame:
     """Return one row a stored report, the newest first, by id.
 
-    Columns: label (unlike any other's), as_of, title, code_version, created_at, size (of its JSON, in bytes).
+    Columns: label (unlike any other's), as_of, title, code_version, made (UTC), size (of its JSON, in bytes).
     """
     reports = read_reports(session.store).set_index("id")
-    ends = reports.index.to_series().str[-4:]
-    made = reports["created_at"].map(lambda at: f"{at:%Y-%m-%d %H:%M}")
-    label = reports["as_of"].map(str) + ", made " + made + " by " + reports["code_version"] + " (" + ends + ")"
-    return reports.assign(label=label)
+    made = _utc(reports["created_at"])
+    label = [
+        f"{day}, made {at:%Y-%m-%d %H:%M} UTC by {code} ({name[-4:]})"
+        for name, day, at, code in zip(reports.index, reports["as_of"], made, reports["code_version"], strict=True)
+    ]
+    return reports.assign(label=label, made=made)
+
+
+def _utc(moments: pd.Series) -> pd.Series:
+    """Return moments as times in UTC without their zone, as tables are drawn."""
+    return pd.to_datetime(moments, utc=True).dt.tz_localize(None)
 
 
 class ReportFile(NamedTuple):
@@ -108,7 +116,7 @@ def runs_table(session: Session, limit: int = 500) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        By run id: the labels of RUN_LABELS as text (`started` as UTC time) and the numbers of RUN_NUMBERS, NaN where
+        By run id: the labels of RUN_LABELS as text (`started` is a time, UTC) and the numbers of RUN_NUMBERS, NaN where
         a kind of run does not have them; label (unlike any other's), link (into the MLflow UI) and words (all labels
         in small letters, to be searched).
     """
@@ -123,6 +131,7 @@ def runs_table(session: Session, limit: int = 500) -> pd.DataFrame:
     return table.assign(
         label=table["name"] + " (" + ids.str[:4] + ")",
         link=ids.map(lambda run_id: run_link(session, run_id)),
+        started=_utc(table["started"]),
         words=ids.str.cat(table[texts].fillna(""), sep=" ").str.lower(),
     )
 

@@ -12,9 +12,10 @@ from quantlib.backtest import BacktestResult, WorldsResult, evaluate_in_worlds, 
 from quantlib.costs import Costs
 from quantlib.errors import ConfigError, DataError, nearest
 from quantlib.simulators import SIMULATORS, Simulator
+from quantlib.sources import SOURCES
 from quantlib.store import RunRecord, StrategyRecord, coverage, read_panel, read_runs, save_runs, save_strategies
-from quantlib.strategies import Strategy
-from quantlib.types import DateLike, Panel, as_date
+from quantlib.strategies import READY, Strategy
+from quantlib.types import DateLike, Panel
 from quantlib.validation import Verdict, validate
 from quantlib.workflows.provenance import code_version, content_id
 from quantlib.workflows.session import Session
@@ -47,25 +48,44 @@ class StrategyRun:
 
 
 def choose_source(session: Session) -> str:
-    """Return the price source in force: the setting, or with "auto" the stored one with the newest bar.
+    """Return the price source in force: the setting, or with "auto" the one that serves the ready strategies best.
+
+    That is the registered source with prices of most symbols of the ready definitions; of equal ones that with the
+    newest bar.
 
     Raises
     ------
     DataError
-        Nothing is stored yet, or nothing of the source that the setting names.
+        Nothing is stored yet.
+    ConfigError
+        Nothing is stored of the source that the setting names, or of any that is registered.
     """
     bars = coverage(session.store)
     if bars.empty:
         raise DataError("There are no prices yet. Run `workbench ingest --source sample`, or `make run`.")
-    wanted = session.settings.source
-    if wanted == "auto":
-        newest = bars.groupby("source")["last"].max()
-        return str(newest[newest == newest.max()].index.min())
-    if wanted not in set(bars["source"]):
-        raise ConfigError(
-            f"WORKBENCH_SOURCE is {wanted!r}, of which nothing is stored. {nearest(wanted, set(bars['source']))}"
-        )
-    return wanted
+    wanted, stored = session.settings.source, set(bars["source"])
+    if wanted not in stored | {"auto"}:
+        raise ConfigError(f"WORKBENCH_SOURCE is {wanted!r}, of which nothing is stored. {nearest(wanted, stored)}")
+    usable = (stored if wanted == "auto" else {wanted}) & set(SOURCES)
+    if not usable:
+        unknown = ", ".join(sorted(stored if wanted == "auto" else {wanted}))
+        raise ConfigError(f"Prices are stored of {unknown}, which is not in SOURCES. {nearest(unknown, SOURCES)}")
+    needed = {symbol for strategy in READY.values() for symbol in strategy.symbols}
+
+    def rank(source: str) -> tuple[int, int, str]:
+        own = bars[bars["source"] == source]
+        return -len(needed & set(own["symbol"])), -pd.Timestamp(own["last"].max()).toordinal(), source
+
+    return min(usable, key=rank)
+
+
+def data_label(source: str, end: pd.Timestamp) -> str:
+    """Return the grade of the prices in words, and up to when they are used; a sample is always called a sample."""
+    title, day = SOURCES[source].title, f"{end:%Y-%m-%d}"
+    if not SOURCES[source].sample:
+        return f"{title}, up to {day}"
+    label = title[0].lower() + title[1:]
+    return label if label.endswith(day) else f"{label}, used up to {day}"
 
 
 def load_panel(
@@ -157,7 +177,7 @@ def backtest_strategy(
     run_id = content_id("backtest", key)
     known = stored_run(session, run_id)
     mlflow_run_id = known.mlflow_run_id if known else None
-    if known is None:
+    if known is None or not session.tracker.exists:
         mlflow_run_id = session.tracker.log(_as_logged(session, name, strategy, panel, costs, result, metrics, verdict))
         remember_strategy(session, name, strategy)
         save_runs(
@@ -219,7 +239,7 @@ def simulate_strategy(
     params |= {f"simulator_{k}": v for k, v in simulator.model_dump(mode="json").items()}
     key = {"strategy": strategy.id, "snapshot": panel.snapshot_id, "code": code_version(), "seed": seed, **params}
     run_id = content_id("simulation", key)
-    if stored_run(session, run_id) is None:
+    if stored_run(session, run_id) is None or not session.tracker.exists:
         low, high = worlds.mean_interval
         metrics = {
             "expected_value": worlds.mean,
@@ -266,13 +286,6 @@ def remember_strategy(session: Session, name: str, strategy: Strategy) -> None:
 def definition(strategy: Strategy) -> str:
     """Return a strategy's family and parameters as JSON text, enough to build it again."""
     return json.dumps({"family": strategy.family, "params": strategy.model_dump(mode="json")}, indent=2)
-
-
-def holding_equity(panel: Panel, costs: Costs, *, since: DateLike) -> pd.Series:
-    """Return the equity of buying a panel's symbols in equal parts at a date and holding them, after costs."""
-    weights = pd.DataFrame(1.0 / len(panel.symbols), index=panel.index, columns=pd.Index(panel.symbols, name="symbol"))
-    weights.loc[weights.index < as_date(since)] = 0.0
-    return run(panel, weights, costs=costs).equity
 
 
 def stored_run(session: Session, run_id: str) -> RunRecord | None:

@@ -94,6 +94,7 @@ def notebook_service(host: str = "127.0.0.1", port: int = 8888) -> Service:
     """Return JupyterLab on the research notebooks as a service; its token stays on."""
     command = [sys.executable, "-m", "jupyterlab", "--ip", host, "--port", str(port), "--port-retries", "0"]
     command += ["--notebook-dir", str(ROOT / "research"), "--no-browser"]
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     return Service("JupyterLab", command, host, port, "--port", "", {"PLOTLY_RENDERER": "plotly_mimetype+notebook"})

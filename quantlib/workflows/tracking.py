@@ -20,6 +20,7 @@ import pandas as pd
 from quantlib.errors import ConfigError, DataError
 
 EXPERIMENT = "quant-workbench"
+ADDRESS = "MLFLOW_TRACKING_URI"
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,20 @@ class Tracker:
         self._artifact_root = artifact_root
         self._experiment_id: str | None = None
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is something to read: false where the local file of runs was never made, or is gone."""
+        return not self.uri.startswith("sqlite:") or Path(self.uri.removeprefix("sqlite:///")).exists()
+
     def _ready(self) -> Any:
         mlflow = _mlflow()
+        given = os.environ.get(ADDRESS)
         mlflow.set_tracking_uri(self.uri)
+        # MLflow writes the address into the environment too, where Settings would take it for the user's own wish.
+        if given is None:
+            os.environ.pop(ADDRESS, None)
+        else:
+            os.environ[ADDRESS] = given
         if self._experiment_id is None:
             with warnings.catch_warnings(), self._alone(), self._plainly(mlflow):
                 warnings.simplefilter("ignore")
@@ -102,7 +114,7 @@ class Tracker:
         try:
             yield
         except mlflow.exceptions.MlflowException as error:
-            text = f"MLflow at {self.uri} (MLFLOW_TRACKING_URI) cannot be used: {_first_sentence(error)}"
+            text = f"MLflow at {self.uri} ({ADDRESS}) cannot be used: {_first_sentence(error)}"
             raise ConfigError(text.replace(self.uri, self.place)) from None
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -102,6 +102,7 @@ class Outlook:
                 what="Account" if strategy else f"Price of {name}",
                 simulator=title,
                 color=series_color(name),
+                past=max(first.horizon, 42),
             ),
             "outcomes": outcome_histogram(returns, horizon=first.horizon, mean_interval=sure),
         }
@@ -203,7 +204,7 @@ def look_ahead(session: Session, asked: Asked, on_progress: Callable[[int, int],
         if strategy is None:
             worlds[simulator.title] = _price_worlds(panel, simulator, asked)
             continue
-        result = simulate_strategy(
+        worlds[simulator.title] = simulate_strategy(
             session,
             strategy,
             simulator,
@@ -213,8 +214,6 @@ def look_ahead(session: Session, asked: Asked, on_progress: Callable[[int, int],
             seed=asked.extent.seed,
             on_progress=tell,
         )
-        # A simulator that learns from a window knows less than the panel holds, so its mean is less certain.
-        worlds[simulator.title] = replace(result, calibrated_on=simulator.calibrate(panel).sessions)
     history = run(panel, strategy.targets(panel)).equity if strategy else panel.frame("close")[asked.name]
     return Outlook(asked, history, worlds, asked.simulators[0].calibrate(panel), panel.snapshot_id)
 

@@ -90,9 +90,11 @@ def test_the_short_history_worlds_start_from_decides_as_the_long_one(
     panel = whole.select(strategy.symbols)
     for end in (len(panel), len(panel) - 100, len(panel) - 333):
         part = panel.until(panel.index[end - 1])
-        tail = recent_history(strategy, part)
+        tail = recent_history(strategy, part, Costs())
         assert len(tail) <= len(part)
-        np.testing.assert_allclose(strategy.targets(tail).iloc[-1], strategy.targets(part).iloc[-1], atol=1e-6)
+        short, long = (run(p, strategy.targets(p)) for p in (tail, part))
+        np.testing.assert_allclose(short.targets.iloc[-1], long.targets.iloc[-1], atol=1e-6)
+        np.testing.assert_allclose(short.weights.iloc[-1], long.weights.iloc[-1], atol=1e-6)
 
 
 def test_an_unknown_last_price_is_refused(stocks: Panel) -> None:

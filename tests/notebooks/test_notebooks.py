@@ -26,7 +26,6 @@ from quantlib.settings import Settings
 from quantlib.simulators import SIMULATORS
 from quantlib.store import read_runs
 from quantlib.strategies import READY
-from quantlib.workflows.pipeline import stored_recommendations
 from quantlib.workflows.reading import newest_report
 from quantlib.workflows.research import backtest_strategy, simulate_strategy
 from quantlib.workflows.session import Session, open_session
@@ -180,7 +179,6 @@ def test_the_ready_strategy_has_the_numbers_of_the_workflow(quickstart: Executed
 def test_the_recommendation_is_the_stored_one_and_the_report_is_written(quickstart: Executed) -> None:
     values = quickstart.shown
     advice = Recommendation.model_validate(values["advice"])
-    assert advice in stored_recommendations(quickstart.session)
     report = newest_report(quickstart.session)
     assert report is not None
     assert advice in report.recommendations

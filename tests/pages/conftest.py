@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from app import cache
 from quantlib.settings import get_settings
 
+WARM_RATIOS = pytest.StashKey[dict[str, float]]()
 MAIN = Path(cache.__file__).with_name("main.py")
 Open = Callable[..., AppTest]
 
@@ -79,3 +80,16 @@ def lost_app(tmp_path: Path) -> Iterator[Open]:
     nowhere = {"DATABASE_URL": "postgresql://someone:secret@127.0.0.1:1/nothing", "WORKBENCH_HOME": str(tmp_path)}
     with app_with(nowhere) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def warm_ratios(pytestconfig: pytest.Config) -> dict[str, float]:
+    """Return where a page's warm run over an empty page's is kept, to be printed at the end."""
+    return pytestconfig.stash.setdefault(WARM_RATIOS, {})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print how much longer each page's warm run takes than an empty page's."""
+    if ratios := config.stash.get(WARM_RATIOS, {}):
+        words = ", ".join(f"{name} {ratio:.1f}" for name, ratio in ratios.items())
+        terminalreporter.write_line(f"warm page runs, in empty ones: {words}")

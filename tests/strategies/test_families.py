@@ -56,11 +56,13 @@ def test_pair_side_walks_the_states_of_a_trade() -> None:
     z = np.array([0.0, 2.5, 1.0, 0.4, -2.1, -3.0, -4.5, -3.0, -2.2, -0.3, -2.1, 0.0, np.nan, 2.2, np.nan, 0.1])
     beta = np.full(z.shape, 0.8)
     beta[5:] = 1.2
-    held = pair_side_nb(z, beta, 2.0, 0.5, 4.0)
+    held, blocked = pair_side_nb(z, beta, 2.0, 0.5, 4.0)
     short, long_, late = -0.8, 0.8, 1.2
     expected = [0, short, short, 0, long_, long_, 0, 0, 0, 0, late, 0, 0, -late, -late, 0]
     np.testing.assert_allclose(held, expected)
-    np.testing.assert_array_equal(held, pair_side_nb.py_func(z, beta, 2.0, 0.5, 4.0))
+    np.testing.assert_array_equal(held, pair_side_nb.py_func(z, beta, 2.0, 0.5, 4.0)[0])
+    assert not blocked
+    assert pair_side_nb(z[:9], beta[:9], 2.0, 0.5, 4.0)[1]
 
 
 def test_pair_legs_stand_or_fall_together_with_gross_one(stocks: Panel) -> None:

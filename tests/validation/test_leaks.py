@@ -52,6 +52,20 @@ def test_a_leak_is_caught(name: str, small: Panel) -> None:
     assert certificate.largest > 0
 
 
+@pytest.mark.parametrize("ahead", [1, 2])
+def test_a_rule_that_sidesteps_only_the_worst_days_is_caught_though_it_changes_every_day(
+    stocks: Panel, ahead: int
+) -> None:
+    panel = stocks.select(["KO"])
+
+    def sidestep(given: Panel) -> pd.DataFrame:
+        close = given.frame()
+        weights = 0.8 + (close.rolling(50).mean() / close.rolling(200).mean() - 1.0).clip(-0.2, 0.2)
+        return weights.where(~(given.returns().shift(-ahead) < -0.04), 0.0)
+
+    assert not certify(sidestep, panel).passed
+
+
 def test_a_leak_of_a_single_bar_in_the_whole_past_is_caught(small: Panel) -> None:
     """A rule that is clean but for one session, where it acts a bar early."""
     day = 250

@@ -14,12 +14,24 @@ from database import Database
 from quantlib.errors import ConfigError, DataError
 from quantlib.reports.render import render_html
 from quantlib.settings import Settings
-from quantlib.store import Store, read_recommendations, read_report, read_reports, read_runs, read_strategies
-from quantlib.strategies import READY, MACross
+from quantlib.store import (
+    Store,
+    check_bars,
+    coverage,
+    read_recommendations,
+    read_report,
+    read_reports,
+    read_runs,
+    read_strategies,
+    write_bars,
+)
+from quantlib.strategies import READY, MACross, Strategy
+from quantlib.types import BAR_COLUMNS
 from quantlib.workflows.ingest import ingest
-from quantlib.workflows.pipeline import export_report, run_pipeline
+from quantlib.workflows.pipeline import ensure_sample, run_pipeline
 from quantlib.workflows.provenance import code_version, content_id
 from quantlib.workflows.reading import newest_report
+from quantlib.workflows.reporting import export_report
 from quantlib.workflows.research import backtest_strategy, choose_source, load_panel
 from quantlib.workflows.session import Session
 
@@ -125,7 +137,7 @@ def test_strategies_without_prices_are_skipped_and_said_so(session: Session) -> 
 
 
 def test_a_report_that_is_not_there_is_refused_with_what_is(session: Session, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"There is no report as of 2001-01-01. Stored: 20"):
+    with pytest.raises(DataError, match=r"There is no report up to 2001-01-01. Stored: 20"):
         export_report(session, as_of="2001-01-01")
     with pytest.raises(DataError, match="Cannot write"):
         export_report(session, out=Path("/proc/none/r.html"))
@@ -148,3 +160,89 @@ def test_content_ids_depend_on_content_alone() -> None:
     assert content_id("x", {"a": 1, "b": [1, 2]}) == content_id("x", {"b": [1, 2], "a": 1})
     assert content_id("x", {"a": 1}) != content_id("x", {"a": 2})
     assert json.loads(json.dumps(content_id("x", {}))).startswith("x-")
+
+
+def small_pipeline(session: Session, **changes: object) -> tuple[Session, dict[str, Strategy]]:
+    """Return a session with other settings, and one quick strategy."""
+    other = Session(session.settings.model_copy(update=changes), session.store)
+    return other, {"Pepsi trend": MACross(universe=("PEP",))}
+
+
+def test_the_result_shown_is_that_of_the_report_asked_for(session: Session) -> None:
+    """Seed 7, then 8, then 7 again: the third says what the first said, and is the newest report from then on."""
+    first_session, strategies = small_pipeline(session, seed=7)
+    second_session, _ = small_pipeline(session, seed=8)
+    first = run_pipeline(first_session, as_of="2021-06-15", strategies=strategies)
+    second = run_pipeline(second_session, as_of="2021-06-15", strategies=strategies)
+    again = run_pipeline(first_session, as_of="2021-06-15", strategies=strategies)
+    assert first.recommendations != second.recommendations
+    assert again.reused
+    assert again.recommendations == first.recommendations
+    assert export_report(session, as_of="2021-06-15") == again.path
+
+
+def test_a_weekend_as_of_finds_the_friday_it_made(session: Session) -> None:
+    made = run_pipeline(session, as_of="2020-08-15", strategies={"Pepsi trend": MACross(universe=("PEP",))})
+    assert made.as_of == pd.Timestamp("2020-08-14")
+    assert export_report(session, as_of="2020-08-15") == made.path
+    assert made.data_label == "sample ending 2022-12-28, used up to 2020-08-14"
+
+
+def test_a_date_before_some_prices_skips_those_strategies_and_runs_the_rest(session: Session) -> None:
+    strategies = {"Factor ETF switch": READY["Factor ETF switch"], "Pepsi trend": MACross(universe=("PEP",))}
+    result = run_pipeline(session, as_of="2010-06-04", strategies=strategies)
+    assert [r.name for r in result.recommendations] == ["Pepsi trend"]
+    assert any("Factor ETF switch" in line and "2014-01-02" in line for line in result.skipped)
+    early = run_pipeline(session, as_of="2014-02-03", strategies=strategies)
+    assert any("share 22 sessions; 61 are needed" in line for line in early.skipped)
+
+
+def test_a_symbol_that_ended_long_ago_holds_only_its_own_strategy_back(session: Session) -> None:
+    bars = pd.DataFrame(
+        {
+            "symbol": "GONE",
+            "ts": pd.bdate_range("2019-01-01", "2020-03-13"),
+            "close": 10.0,
+            "adj_close": 10.0,
+            "source": "sample",
+        }
+    ).reindex(columns=list(BAR_COLUMNS))
+    write_bars(session.store, check_bars(bars)[0])
+    strategies = {"Ghost": MACross(universe=("GONE",)), "Pepsi trend": MACross(universe=("PEP",))}
+    result = run_pipeline(session, strategies=strategies)
+    assert result.as_of == pd.Timestamp("2022-12-28")
+    assert result.skipped == ("Ghost: GONE has no price since 2020-03-13.",)
+
+
+def test_a_sample_that_was_interrupted_is_completed(store: Store, tmp_path: Path) -> None:
+    session = Session(Settings(home=tmp_path, _env_file=None), store)
+    ingest(store, "sample", ["KO", "AAPL"], universe=session.universe)
+    assert ensure_sample(session)
+    assert not ensure_sample(session)
+    assert set(session.universe.symbols("sample")) <= set(coverage(store)["symbol"])
+
+
+def test_one_symbol_of_a_newer_source_does_not_hide_the_others(store: Store, tmp_path: Path) -> None:
+    session = Session(Settings(home=tmp_path, _env_file=None), store)
+    ingest(store, "sample", ["KO", "PEP"], universe=session.universe)
+    newer = pd.DataFrame(
+        {"symbol": "KO", "ts": pd.bdate_range("2023-01-02", periods=5), "close": 60.0, "source": "yahoo"}
+    ).reindex(columns=list(BAR_COLUMNS))
+    write_bars(store, check_bars(newer)[0])
+    assert choose_source(session) == "sample"
+    write_bars(store, check_bars(newer.assign(source="mycsv"))[0])
+    assert choose_source(session) == "sample"
+    mine = Session(session.settings.model_copy(update={"source": "mycsv"}), store)
+    with pytest.raises(ConfigError, match="not in SOURCES"):
+        choose_source(mine)
+
+
+def test_runs_are_logged_again_where_mlflow_has_been_cleared(session: Session, tmp_path: Path) -> None:
+    run = backtest_strategy(session, READY["Coke against Pepsi"], name="Coke against Pepsi")
+    cleared = Session(session.settings.model_copy(update={"home": tmp_path}), session.store)
+    again = backtest_strategy(cleared, READY["Coke against Pepsi"], name="Coke against Pepsi")
+    assert again.run_id == run.run_id
+    assert again.mlflow_run_id != run.mlflow_run_id
+    assert len(cleared.tracker.runs()) == 1
+    backtest_strategy(cleared, READY["Coke against Pepsi"], name="Coke against Pepsi")
+    assert len(cleared.tracker.runs()) == 1

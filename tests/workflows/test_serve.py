@@ -54,10 +54,10 @@ def test_one_signal_stops_every_service_and_ends_well(number: signal.Signals, tm
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     said: list[str] = []
-    while len(said) < len(ports):
-        line = process.stdout.readline()
-        assert line, "the services were never ready"
+    for line in process.stdout:
         said += [line.split()[1]] if line.startswith("ready") else []
+        if len(said) == len(ports):
+            break
     assert said == [f"http://127.0.0.1:{port}/page" for port in ports]
     assert all(map(listening, ports))
     children = psutil.Process(process.pid).children(recursive=True)

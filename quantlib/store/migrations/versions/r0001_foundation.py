@@ -170,6 +170,7 @@ CREATE TABLE reports.reports (
     title        text NOT NULL,
     body         text NOT NULL,
     html_sha256  text NOT NULL,
+    used_at      timestamptz NOT NULL DEFAULT now(),
     snapshot_id  text NOT NULL,
     code_version text NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT now()

@@ -1,0 +1,161 @@
+"""Reporting: from the pipeline's results to a stored report, and from a stored report to a file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from quantlib.backtest import WorldsResult, hold_equal_parts
+from quantlib.charts.numbers import bps
+from quantlib.costs import Costs
+from quantlib.errors import DataError
+from quantlib.reports.recommend import recommend, recommendation_figures
+from quantlib.reports.render import render_html
+from quantlib.reports.types import Provenance, Report
+from quantlib.simulators import SIMULATORS
+from quantlib.sources import SOURCES
+from quantlib.store import (
+    RecommendationRecord,
+    ReportRecord,
+    read_report,
+    read_reports,
+    save_recommendations,
+    save_report,
+    touch_report,
+)
+from quantlib.types import DateLike, as_date
+from quantlib.workflows.provenance import code_version, content_id
+from quantlib.workflows.research import StrategyRun, data_label
+from quantlib.workflows.session import Session
+
+
+def build_report(
+    session: Session,
+    source: str,
+    end: pd.Timestamp,
+    runs: Mapping[str, StrategyRun],
+    worlds: Mapping[str, list[WorldsResult]],
+    costs: Costs,
+) -> Report:
+    """Return the report on some backtests and their simulated worlds, by strategy name.
+
+    Parameters
+    ----------
+    source
+        Where the prices come from.
+    end
+        The last session whose close was known.
+    """
+    recommendations, figures = [], {}
+    for name, run in runs.items():
+        explanation = run.strategy.explain(run.panel)
+        recommendation = recommend(
+            name,
+            run.strategy,
+            explanation,
+            run.result,
+            run.metrics,
+            run.verdict,
+            worlds[name],
+            costs=costs,
+            data_note=SOURCES[source].note,
+        )
+        recommendations.append(recommendation)
+        first = run.result.trades["ts"].iloc[0] if len(run.result.trades) else run.panel.index[0]
+        holding = hold_equal_parts(run.panel, costs=costs, since=first).equity
+        figures[run.strategy.id] = recommendation_figures(name, explanation, run.result, holding, worlds[name])
+    settings = session.settings
+    provenance = Provenance(
+        source=source,
+        data_label=data_label(source, end),
+        is_sample=SOURCES[source].sample,
+        universe=f"{len({s for r in runs.values() for s in r.strategy.symbols})} symbols of {len(runs)} strategies",
+        snapshots={name: run.panel.snapshot_id for name, run in runs.items()},
+        strategies={name: run.strategy.id for name, run in runs.items()},
+        code_version=code_version(),
+        seed=settings.seed,
+        worlds=settings.worlds,
+        horizon_sessions=settings.horizon,
+        simulators=tuple(simulator.title for simulator in SIMULATORS.values()),
+        costs=f"{bps(costs.per_side)} of every amount traded, {costs.borrow_bps_per_year:g} bps a year on shorts",
+    )
+    return Report(
+        title="Recommendations",
+        as_of=end.date(),
+        recommendations=tuple(recommendations),
+        figures=figures,
+        provenance=provenance,
+    )
+
+
+def store_report(session: Session, report_id: str, report: Report, runs: Mapping[str, StrategyRun]) -> Path:
+    """Return the file of a report, having stored its recommendations, and the report last: it says all is there."""
+    records = []
+    for recommendation in report.recommendations:
+        run = runs[recommendation.name]
+        records.append(
+            RecommendationRecord(
+                id=content_id("recommendation", {"report": report_id, "strategy": run.strategy.id}),
+                strategy_id=run.strategy.id,
+                as_of=report.as_of,
+                body=recommendation.model_dump(mode="json"),
+                snapshot_id=run.panel.snapshot_id,
+                code_version=code_version(),
+                seed=session.settings.seed,
+                run_id=run.run_id,
+            )
+        )
+    save_recommendations(session.store, records)
+    record = ReportRecord(
+        id=report_id,
+        as_of=report.as_of,
+        title=report.title,
+        body=report.model_dump_json(),
+        html_sha256=hashlib.sha256(render_html(report).encode()).hexdigest(),
+        snapshot_id=content_id("snapshot", report.provenance.snapshots),
+        code_version=code_version(),
+    )
+    save_report(session.store, record)
+    touch_report(session.store, report_id)
+    return export_report(session, report_id=report_id)
+
+
+def export_report(
+    session: Session, *, report_id: str | None = None, as_of: DateLike | None = None, out: Path | None = None
+) -> Path:
+    """Return the path of a stored report, written as one HTML file.
+
+    Parameters
+    ----------
+    report_id, as_of
+        Which report: by its id, or the newest one up to a date; by default the newest.
+    out
+        File to write; by default one in the workbench's own folder.
+
+    Raises
+    ------
+    DataError
+        There is no such report, or the file cannot be written.
+    """
+    if report_id is None and as_of is not None:
+        reports = read_reports(session.store)
+        day = as_date(as_of, "as_of").date()
+        by_then = reports[reports["as_of"] <= day]
+        if by_then.empty:
+            dates = ", ".join(str(d) for d in reports["as_of"].drop_duplicates().head(5)) or "none yet"
+            raise DataError(f"There is no report up to {day}. Stored: {dates}. Run `workbench pipeline --as-of {day}`.")
+        report_id = str(by_then["id"].iloc[0])
+    record = read_report(session.store, report_id)
+    path = out or session.settings.home / "reports" / f"{record.as_of}-{record.id}.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside and moved, so that a file of that name is always whole.
+        draft = path.with_name(f".{path.name}.part")
+        draft.write_text(render_html(Report.model_validate_json(record.body)), encoding="utf-8", newline="\n")
+        draft.replace(path)
+    except OSError as error:
+        raise DataError(f"Cannot write {path}: {error.strerror}. Choose another file with --out.") from None
+    return path
