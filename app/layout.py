@@ -134,6 +134,8 @@ def table(frame: pd.DataFrame, columns: Mapping[str, Any], key: str, **more: Any
     # Rounded here as text is: a browser rounds halves another way, and the same number must read the same.
     shares = [name for name, (_, form) in formats.items() if form.endswith("%%")]
     shown = frame.assign(**{name: (frame[name] * 100).round(1) + 0.0 for name in shares})
+    for name in shown.select_dtypes("datetimetz"):  # a browser would write them in its own zone
+        shown[name] = shown[name].dt.tz_convert(None)
     order = [name for name in columns if name in frame]
     config = {**columns, **numbers}
     st.dataframe(shown, column_order=order, column_config=config, placeholder=UNKNOWN, key=key, **more)

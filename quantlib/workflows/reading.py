@@ -81,7 +81,7 @@ def stored_reports(session: Session) -> pd.DataFrame:
 
 def _utc(moments: pd.Series) -> pd.Series:
     """Return moments as times in UTC without their zone, as tables are drawn."""
-    return pd.to_datetime(moments, utc=True).dt.tz_localize(None)
+    return pd.to_datetime(moments, utc=True).dt.tz_localize(None).dt.as_unit("us")
 
 
 class ReportFile(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quantlib.backtest import run
+from quantlib.backtest import hold_equal_parts, run
 from quantlib.backtest.kernel import simulate_account_nb
 from quantlib.costs import Costs
 from quantlib.errors import DataError, StrategyError
@@ -196,3 +196,50 @@ def test_bad_input_is_refused_with_what_to_do(small: Panel) -> None:
         run(small, good, cash=0)
     with pytest.raises(DataError, match="no sessions"):
         run(small.tail(0), good.iloc[:0])
+
+
+def mixed(weeks: int = 40) -> Panel:
+    """Return a stock on weekdays and a coin on every day."""
+    days = pd.date_range("2022-01-03", periods=7 * weeks, freq="D")
+    rng = np.random.default_rng(4)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, (len(days), 2)), axis=0))
+    frame = pd.DataFrame(close, index=days, columns=["KO", "BTC-USD"])
+    frame.loc[days.day_of_week >= 5, "KO"] = np.nan
+    return Panel.from_frames(frame)
+
+
+def test_a_switch_over_a_weekend_waits_until_the_old_position_can_be_sold() -> None:
+    panel = mixed()
+    fridays = panel.index[panel.index.day_of_week == 4]
+    targets = pd.DataFrame({"KO": 1.0, "BTC-USD": 0.0}, index=panel.index)
+    targets.loc[fridays[10] :] = [0.0, 1.0]
+    result = run(panel, targets, costs=Costs.free())
+    switch = result.trades[result.trades["decided"] == fridays[10]]
+    assert set(switch["ts"]) == {fridays[10] + pd.Timedelta(days=3)}
+    assert result.weights.abs().sum(axis=1).max() <= 1.0 + 1e-9
+    assert result.cash.min() >= -1e-6
+
+
+def test_a_position_that_can_no_longer_be_sold_does_not_hold_the_rest_up() -> None:
+    index = pd.bdate_range("2022-01-03", periods=30)
+    close = pd.DataFrame({"GONE": 10.0, "KO": 50.0}, index=index)
+    close.loc[index[10] :, "GONE"] = np.nan
+    targets = pd.DataFrame({"GONE": 0.5, "KO": 0.5}, index=index)
+    targets.loc[index[12] :] = [0.0, 0.5]
+    result = run(Panel.from_frames(close), targets, costs=Costs.free(), cash=1000.0)
+    assert result.shares["GONE"].iloc[-1] == 50.0
+    sold = result.trades.iloc[-1]
+    assert (sold["symbol"], sold["side"], sold["ts"]) == ("KO", "sell", index[15])
+    assert sold["notional"] == pytest.approx(250.0)
+    assert result.cash.min() >= 0.0
+
+
+def test_holding_in_equal_parts_starts_when_all_are_listed() -> None:
+    index = pd.bdate_range("2022-01-03", periods=20)
+    close = pd.DataFrame({"A": np.linspace(10, 20, 20), "Z": np.linspace(30, 40, 20)}, index=index)
+    close.loc[: index[8], "Z"] = np.nan
+    held = hold_equal_parts(Panel.from_frames(close), costs=Costs.free(), since=index[2])
+    assert set(held.trades["ts"]) == {index[10]}
+    growth = close.iloc[-1] / close.iloc[10]
+    assert held.equity.iloc[-1] == pytest.approx(1e6 * growth.mean())
+    assert held.cash.min() >= -1e-6

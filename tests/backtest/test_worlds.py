@@ -110,3 +110,46 @@ def test_progress_is_told_up_to_the_end(stocks: Panel) -> None:
         Pair(), GBM(), stocks.select(["KO", "PEP"]), n=101, horizon=2, on_progress=lambda *a: seen.append(a)
     )
     assert seen == [(50, 101), (100, 101), (101, 101)]
+
+
+def test_worlds_start_from_the_position_as_it_has_drifted() -> None:
+    """Two risers bought once, long ago: one has grown to most of the account, and the worlds must know it."""
+    n = 1600
+    rng = np.random.default_rng(9)
+    drift = np.array([0.0016, 0.0004])
+    close = 100 * np.exp(np.cumsum(rng.normal(drift, 0.001, (n, 2)), axis=0))
+    panel = Panel.from_frames(pd.DataFrame(close, index=pd.bdate_range("2015-01-01", periods=n), columns=["A", "B"]))
+    strategy = MACross(universe=("A", "B"), fast=20, slow=60)
+    held = run(panel, strategy.targets(panel)).weights.iloc[-1]
+    assert held["A"] > 0.75
+    tail = recent_history(strategy, panel, Costs())
+    np.testing.assert_allclose(run(tail, strategy.targets(tail)).weights.iloc[-1], held, atol=1e-6)
+    outcome = evaluate_in_worlds(strategy, GBM(), panel, n=300, horizon=5, costs=Costs.free())
+    expected = 5 * (held * np.diff(np.log(panel.close), axis=0).mean(axis=0)).sum()
+    assert outcome.mean == pytest.approx(expected, rel=0.05)
+
+
+def test_worlds_follow_the_decision_of_the_whole_calendar_where_calendars_differ() -> None:
+    days = pd.date_range("2020-01-01", periods=900, freq="D")
+    rng = np.random.default_rng(5)
+    close = pd.DataFrame(
+        100 * np.exp(np.cumsum(rng.normal(0, 0.03, (900, 2)), axis=0)), index=days, columns=["KO", "BTC-USD"]
+    )
+    close.loc[days.day_of_week >= 5, "KO"] = np.nan
+    strategy = MACross(universe=("KO", "BTC-USD"), fast=20, slow=100)
+    whole = Panel.from_frames(close)
+    differed = 0
+    for day in days[days.day_of_week == 2][40::6]:
+        panel = whole.until(day)
+        decided = strategy.targets(panel).iloc[-1]
+        differed += not strategy.targets(panel.complete()).iloc[-1].equals(decided)
+        tail = recent_history(strategy, panel, Costs())
+        np.testing.assert_allclose(strategy.targets(tail).iloc[-1], decided)
+    assert differed > 0, "the case this test is about does not occur in it"
+    assert evaluate_in_worlds(strategy, GBM(), whole.until(days[-3]), n=3, horizon=5).paths.shape == (3, 6)
+
+
+def test_the_interval_knows_how_much_the_simulator_learned_from(stocks: Panel) -> None:
+    panel = stocks.select(["KO", "PEP"])
+    assert evaluate_in_worlds(Pair(), GBM(window=252), panel, n=3, horizon=2).calibrated_on == 252
+    assert evaluate_in_worlds(Pair(), GBM(), panel, n=3, horizon=2).calibrated_on == len(panel) - 1

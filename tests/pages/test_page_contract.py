@@ -39,6 +39,13 @@ def test_it_runs_again_from_its_own_state(app, name):
     assert [(e.type, getattr(e, "value", None)) for e in (*page.title, *page.markdown, *page.metric)] == before
 
 
+def test_every_tab_of_it_opens_by_its_address(app, name):
+    for label in [tab.label for tab in app(name).tabs]:
+        page = app(name, tab=label)
+        assert not page.exception, label
+        assert not page.error, label
+
+
 def test_a_warm_run_takes_at_most_ten_times_an_empty_page(app, name, warm_ratios):
     page = app(name)
     empty = AppTest.from_string("import streamlit as st\n\nst.title('Nothing here?')", default_timeout=60).run()

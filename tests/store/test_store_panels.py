@@ -151,17 +151,24 @@ def test_as_of_agrees_with_a_history_kept_by_hand(store: Store) -> None:
             known.setdefault((symbol, day), []).append((moment, close, volume))
         quarter += timedelta(hours=6 * int(rng.integers(1, 8)))
 
-    def then(versions: Sequence[tuple[datetime, float, float]], day: datetime) -> tuple[float, float]:
-        seen = [v for v in versions if v[0] < day + timedelta(days=1)] or versions[:1]
-        return seen[-1][1:]
+    def restated(versions: Sequence[tuple[datetime, float, float]], end: datetime) -> bool:
+        seen = [str(v[1:]) for v in versions if v[0] < end]
+        return bool(seen) and any(str(v[1:]) != seen[-1] for v in versions if v[0] >= end)
+
+    def then(symbol: str, versions: Sequence[tuple[datetime, float, float]], day: datetime) -> tuple[float, float]:
+        end = day + timedelta(days=1)
+        seen = [v for v in versions if v[0] < end]
+        if not seen and any(restated(others, end) for (name, _), others in known.items() if name == symbol):
+            return math.nan, math.nan  # it came after the moment, on a scale that may be another
+        return (seen or versions[:1])[-1][1:]
 
     for n in range(19, 40):
         day = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=n)
         panel = read_panel(store, ["KO", "PEP"], as_of=day.date())
         for name, place in (("close", 0), ("volume", 1)):
-            got = panel.frame(name)
+            got = panel.frame(name).reindex(days)
             for (symbol, session), versions in known.items():
-                np.testing.assert_equal(got.loc[session, symbol], then(versions, day)[place])
+                np.testing.assert_equal(got.loc[session, symbol], then(symbol, versions, day)[place])
 
 
 def test_a_hostile_name_is_data_never_sql(store: Store, bars: pd.DataFrame) -> None:
@@ -174,3 +181,16 @@ def test_a_hostile_name_is_data_never_sql(store: Store, bars: pd.DataFrame) -> N
             {"name": "\\'\"{},NULL $1 %s"},
         )
     assert read_panel(store, ["\\'\"{},NULL $1 %s"], source="\\'\"{},NULL $1 %s").close.tolist() == [[7.0]]
+
+
+def test_as_of_never_mixes_the_scales_before_and_after_a_split(store: Store) -> None:
+    """Ten for one between two ingests: what was known then is on the old scale only."""
+    old = pd.DataFrame({"NVDA": [110.0, 111.0, 112.0]}, index=pd.bdate_range("2024-06-05", periods=3))
+    write_bars(store, long(old), at=datetime(2024, 6, 7, 22, tzinfo=UTC))
+    new = pd.DataFrame({"NVDA": [11.0, 11.1, 11.2, 11.3, 11.4]}, index=pd.bdate_range("2024-06-05", periods=5))
+    write_bars(store, long(new), at=datetime(2024, 6, 14, 22, tzinfo=UTC))
+    then = read_panel(store, ["NVDA"], as_of="2024-06-12").frame()["NVDA"]
+    assert then.tolist() == [110.0, 111.0, 112.0]
+    assert read_panel(store, ["NVDA"], as_of="2024-06-14").frame()["NVDA"].tolist() == new["NVDA"].tolist()
+    # Before anything was recorded, the first version recorded stands in.
+    assert read_panel(store, ["NVDA"], as_of="2024-06-06").frame()["NVDA"].tolist() == [110.0, 111.0]

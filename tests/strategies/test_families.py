@@ -131,3 +131,62 @@ def test_bad_definitions_are_refused_with_the_place(family: str, params: dict[st
 def test_a_symbol_that_is_not_there_is_named_with_its_neighbour(stocks: Panel) -> None:
     with pytest.raises(DataError, match="Did you mean PEP"):
         Pair(y="KO", x="PEPP").targets(stocks)
+
+
+def spread_panel(z_like: list[float], *, lookback: int = 60, against: bool = False) -> Panel:
+    """Return a pair whose spread is noise, then goes where `z_like` says, in standard deviations of the noise."""
+    rng = np.random.default_rng(8)
+    n = 200 + len(z_like)
+    x = np.cumsum(rng.normal(0, 0.01, n))
+    spread = np.concatenate([rng.normal(0, 0.01, 200), 0.01 * np.array(z_like)])
+    y = (-x if against else x) + spread
+    close = pd.DataFrame({"A": 50 * np.exp(y), "B": 50 * np.exp(x)}, index=pd.bdate_range("2020-01-01", periods=n))
+    return Panel.from_frames(close)
+
+
+@pytest.mark.parametrize(
+    ("path", "against", "state", "change"),
+    [
+        ([0.2], False, "entry is at 2", "reaches 2"),
+        ([3.0], False, "holds the spread short", "given up if the spread widens to 4"),
+        ([-3.0], False, "holds the spread long", "given up if the spread widens to 4"),
+        ([3.0, 9.0, 5.0], False, "was given up at 4", "has been within 0.5"),
+        ([12.0], False, "beyond 4, where the rule no longer enters", "back between 2 and 4"),
+        ([0.2], True, "without a positive hedge ratio", "move together again"),
+    ],
+)
+def test_a_pair_says_the_state_it_is_in(path: list[float], against: bool, state: str, change: str) -> None:
+    pair = Pair(y="A", x="B", lookback=60)
+    why = pair.explain(spread_panel(path, against=against))
+    assert state in " ".join(why.reasons)
+    assert change in why.invalidation
+
+
+def ranked(returns: dict[str, float], **fields: object) -> tuple[Rotation, Panel]:
+    """Return a rotation and a panel in which each symbol moves steadily by its return over 20 sessions."""
+    index = pd.bdate_range("2020-01-01", periods=80)
+    steps = np.arange(80)[:, None]
+    close = 100 * (1 + np.array(list(returns.values()))) ** (steps / 20)
+    panel = Panel.from_frames(pd.DataFrame(close, index=index, columns=list(returns)))
+    return Rotation(universe=tuple(returns), lookback=20, **fields), panel
+
+
+def test_a_rotation_says_what_would_change_its_choice() -> None:
+    strategy, panel = ranked({"A": 0.10, "B": 0.06, "C": 0.02})
+    assert "If B gains 4.0 % on A" in strategy.explain(panel).invalidation
+    strategy, panel = ranked({"A": 0.10, "B": 0.06, "C": 0.02}, top=2)
+    assert "If C gains 4.0 % on B" in strategy.explain(panel).invalidation
+    strategy, panel = ranked({"A": -0.02, "B": -0.06})
+    why = strategy.explain(panel)
+    assert "the rule wants cash" in " ".join(why.reasons)
+    assert "Cash stays until a leader has risen" in why.invalidation
+    assert "A is nearest with -2.0 %" in why.invalidation
+    strategy, panel = ranked({"A": -0.02, "B": -0.06}, absolute=False)
+    assert "If B gains 4.0 % on A" in strategy.explain(panel).invalidation
+
+
+def test_a_rotation_says_when_the_ranking_has_changed_since() -> None:
+    strategy, panel = ranked({"A": 0.10, "B": 0.06, "C": 0.02})
+    close = panel.frame().copy()
+    close.iloc[-3:, 1] *= 1.2
+    assert "the next monthly choice is B" in strategy.explain(Panel.from_frames(close)).invalidation

@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from quantlib.backtest import run
+from quantlib.charts.numbers import ratio
 from quantlib.costs import Costs
+from quantlib.metrics import sharpe_ratio
 from quantlib.strategies import READY, MACross
 from quantlib.types import Panel
 from quantlib.validation import validate
@@ -73,3 +76,32 @@ def test_sentences_carry_their_numbers(name: str, stocks: Panel, factor_etfs: Pa
     for check in verdict.checks:
         assert any(character.isdigit() for character in check.sentence)
         assert "nan" not in check.sentence
+
+
+def test_a_record_of_no_trades_is_not_judged(stocks: Panel) -> None:
+    verdict = validate(MACross(universe=("KO",)), stocks.select(["KO"]).tail(150))
+    assert verdict.outcome == "weak"
+    assert [c.key for c in verdict.checks] == ["look_ahead", "record"]
+    assert "has not traded in 150 sessions" in verdict.checks[1].sentence
+    assert "1 check passed" in verdict.sentence
+
+
+def test_a_record_of_a_few_returns_is_not_judged(stocks: Panel) -> None:
+    panel = stocks.select(["KO"])
+    strategy = MACross(universe=("KO",), fast=5, slow=20)
+    weights = strategy.targets(panel)["KO"].to_numpy()
+    entry = next(t for t in range(100, len(weights)) if weights[t] > 0 and not weights[t - 40 : t].any())
+    part = panel.window(panel.index[entry - 39], panel.index[entry + 10])
+    verdict = validate(strategy, part)
+    assert verdict.checks[-1].key == "record"
+    assert "30 are the least to judge by" in verdict.checks[-1].sentence
+
+
+def test_holding_is_compared_over_the_same_sessions_where_a_symbol_is_listed_late(stocks: Panel) -> None:
+    close = stocks.select(["KO", "XOM"]).tail(1500).frame().copy()
+    close.iloc[:1000, 1] = float("nan")
+    strategy = MACross(universe=("KO", "XOM"), fast=20, slow=60)
+    panel = Panel.from_frames(close)
+    check = next(c for c in validate(strategy, panel).checks if c.key == "holding")
+    late = run(panel, strategy.targets(panel)).returns.loc[panel.index[1001] :]
+    assert ratio(sharpe_ratio(late, periods_per_year=252)) in check.sentence
