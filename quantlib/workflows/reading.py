@@ -53,7 +53,7 @@ def report_figures(session: Session, strategy_id: str, report_id: str | None = N
 
 
 def freshness(session: Session) -> pd.DataFrame:
-    """Return one row a price source: symbols, bars, first and newest session, when and how it was last loaded."""
+    """Return one row a price source: symbols, bars, first and newest session, when (UTC) and how last loaded."""
     bars = coverage(session.store)
     if bars.empty:
         return pd.DataFrame(columns=["source", "symbols", "bars", "first", "newest", "loaded", "status"])
@@ -62,7 +62,8 @@ def freshness(session: Session) -> pd.DataFrame:
     )
     log = pd.concat([read_ingest_log(session.store, source=source, limit=1) for source in table.index])
     log = log.set_index("source")
-    return table.assign(loaded=log["finished_at"], status=log["status"]).reset_index()
+    loaded = log["finished_at"].dt.tz_convert(None)
+    return table.assign(loaded=loaded, status=log["status"]).reset_index()
 
 
 def stored_reports(session: Session) -> pd.DataFrame:

@@ -149,7 +149,10 @@ class Tracker:
     def group(self, name: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
         """Open a parent run; what is logged inside becomes its child. Yields the parent's id."""
         mlflow = self._ready()
-        with mlflow.start_run(experiment_id=self._experiment_id, run_name=name, tags=dict(tags or {})) as run:
+        with (
+            self._plainly(mlflow),
+            mlflow.start_run(experiment_id=self._experiment_id, run_name=name, tags=dict(tags or {})) as run,
+        ):
             yield run.info.run_id
 
     def log(self, logged: Logged) -> str:
@@ -158,6 +161,7 @@ class Tracker:
         nested = mlflow.active_run() is not None
         tags = {"kind": logged.kind, **logged.tags}
         with (
+            self._plainly(mlflow),
             warnings.catch_warnings(),
             mlflow.start_run(experiment_id=self._experiment_id, run_name=logged.name, nested=nested, tags=tags) as run,
         ):

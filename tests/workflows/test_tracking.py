@@ -94,6 +94,15 @@ def test_what_is_not_there_is_said_in_one_line(tracker: Tracker) -> None:
         tracker.read_csv("0" * 32, "equity.csv")
 
 
+def test_a_deleted_experiment_is_said_in_one_line(tmp_path: Path) -> None:
+    import mlflow
+
+    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts")
+    mlflow.MlflowClient(tracker.uri).delete_experiment(tracker.experiment_id)
+    with pytest.raises(ConfigError, match=r"cannot be used: .*'active' state.*\.$"):
+        tracker.log(Logged("A run", "backtest"))
+
+
 def test_a_second_tracker_finds_the_same_experiment(tracker: Tracker, home: Path) -> None:
     again = Tracker(tracker.uri, home / "artifacts")
     assert again.experiment_id == tracker.experiment_id
