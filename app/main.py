@@ -32,6 +32,7 @@ def run() -> None:
         st.Page(PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == next(iter(NAV)))
         for name, (title, icon) in NAV.items()
     ]
+    st.logo(str(ICON), size="large")
     st.html("<style>.stMainBlockContainer{padding-top:2.5rem;padding-bottom:3rem}</style>")
     new_run()
     page = st.navigation(pages)

@@ -11,7 +11,8 @@ import pandas as pd
 from quantlib.backtest import BacktestResult, active_returns, hold_equal_parts, run
 from quantlib.charts.numbers import interval, percent, ratio, signed_percent
 from quantlib.costs import Costs
-from quantlib.metrics import cagr, sharpe_ratio
+from quantlib.errors import DataError
+from quantlib.metrics import cagr, sharpe_ratio, summary
 from quantlib.strategies import Strategy
 from quantlib.types import Panel
 from quantlib.validation.leaks import LeakCertificate, certify
@@ -100,7 +101,7 @@ def validate(
         _no_look_ahead(certificate),
         _above_zero(result, seed),
         _holds_up(returns, result.periods_per_year),
-        _beats_holding(own, returns, costs),
+        _beats_holding(own, returns, costs, seed),
         _survives_costs(strategy, own, costs, result),
     )
     return Verdict(checks=checks, certificate=certificate)
@@ -151,19 +152,43 @@ def _holds_up(returns: pd.Series, periods_per_year: int) -> Check:
     return Check("last_third", "Holds up in the last third", outcome, late, sentence)
 
 
-def _beats_holding(own: Panel, returns: pd.Series, costs: Costs) -> Check:
-    held = hold_equal_parts(own, costs=costs, since=returns.index[0])
+def _beats_holding(own: Panel, returns: pd.Series, costs: Costs, seed: int) -> Check:
+    title = "Better for its risk than holding"
+    try:
+        held = hold_equal_parts(own, costs=costs, since=returns.index[0])
+    except DataError as error:
+        return Check("holding", title, "weak", float("nan"), str(error))
     # Both from the same session on: the later of the strategy's first trade and the first price of every symbol.
     theirs = active_returns(held)
     returns = returns.loc[theirs.index[0] :]
-    mine, other = (sharpe_ratio(r, periods_per_year=held.periods_per_year) for r in (returns, theirs))
-    outcome: Outcome = "pass" if mine > other else "weak" if mine > 0.8 * other else "fail"
-    rates = [percent(cagr(r, periods_per_year=held.periods_per_year)) for r in (returns, theirs)]
+    periods = held.periods_per_year
+    mine, other = (sharpe_ratio(r, periods_per_year=periods) for r in (returns, theirs))
+    low = _gap_low(returns, theirs, periods, seed)
+    outcome: Outcome = "pass" if low > 0 else "fail" if mine <= 0.8 * other else "weak"
+    rates = [percent(cagr(r, periods_per_year=periods)) for r in (returns, theirs)]
+    tail = {
+        "pass": "the difference is more than chance explains.",
+        "weak": "the difference is within what chance explains.",
+        "fail": "holding was better.",
+    }[outcome]
     sentence = (
         f"Sharpe ratio {ratio(mine)} and {rates[0]} a year, against {ratio(other)} and {rates[1]} for holding the same "
-        "symbols in equal parts."
+        f"symbols in equal parts; {tail}"
     )
-    return Check("holding", "Better for its risk than holding", outcome, mine - other, sentence)
+    return Check("holding", title, outcome, mine - other, sentence)
+
+
+def _gap_low(mine: pd.Series, other: pd.Series, periods_per_year: int, seed: int) -> float:
+    """Return the low end of the 95 % interval of how far one Sharpe ratio is above another; NaN where unknown.
+
+    Both are scaled to the same small volatility; the mean of their difference is then above zero exactly where the
+    Sharpe ratio is, and the bootstrap of that difference keeps the two together, day by day.
+    """
+    if mine.std() == 0 or other.std() == 0:
+        return float("nan")
+    gap = 0.001 * (mine / mine.std() - other / other.std())
+    row = summary(gap, periods_per_year=periods_per_year, seed=seed).loc[["sharpe_ratio"], ["ci_low"]]
+    return float(row.to_numpy(dtype=np.float64)[0, 0])
 
 
 def _survives_costs(strategy: Strategy, own: Panel, costs: Costs, result: BacktestResult) -> Check:
