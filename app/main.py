@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import streamlit as st
@@ -40,6 +41,9 @@ def run() -> None:
         page.run()
     except QuantError as error:
         failed(error)
+    except Exception as fault:  # the reader gets a state with a way out, the log the traceback
+        logging.getLogger(__name__).exception("page %s failed", page.url_path or "today")
+        failed(QuantError(f"The page met a fault of its own ({type(fault).__name__}); its log says more."))
 
 
 if __name__ == "__main__":

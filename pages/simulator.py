@@ -16,7 +16,7 @@ from quantlib.strategies import Strategy
 from quantlib.workflows.lab import definitions
 from quantlib.workflows.provenance import code_version
 from quantlib.workflows.reading import report_figures
-from quantlib.workflows.worlds import Asked, Extent, Outlook, ask, look_ahead
+from quantlib.workflows.worlds import Asked, Extent, Outlook, ask, look_ahead, usual_extent
 
 QUANTILES = {"p05": "1 in 20 below", "p50": "Median", "p95": "1 in 20 above"}
 ENDS = {"mean": ("Mean", SIGNED), "loses": ("Loses", PERCENT), **{name: (t, SIGNED) for name, t in QUANTILES.items()}}
@@ -39,13 +39,12 @@ def subject(symbols: tuple[str, ...]) -> tuple[str, Strategy | None, str]:
 
 def form(name: str, strategy: Strategy | None, world: str) -> tuple[Asked, bool]:
     """Draw the form of a world; return the question it holds, and whether it was sent just now."""
-    model, settings = SIMULATORS[world], session().settings
-    first = {"horizon": settings.horizon, "worlds": settings.worlds, "seed": settings.seed, "compare": True}
+    model = SIMULATORS[world]
     with st.form(f"form-{world}"):
         st.caption(model.description)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             params = parameters(model, model().model_dump(), [], world, bind="query-params")
-            extent = parameters(Extent, first, [], "run", bind="query-params")
+            extent = parameters(Extent, usual_extent(session()), [], "run", bind="query-params")
             sent = st.form_submit_button("Run", icon=":material/play_arrow:", type="primary")
     return ask(name, strategy, world, params, extent), sent
 

@@ -4,13 +4,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app import layout
 from app.cache import keep
 from app.layout import chart, empty, metrics_table, provenance, question, strip, tabs
 from quantlib.charts.numbers import bps, number, percent, signed_percent, span
 from quantlib.reports.types import Recommendation, Report
 from quantlib.workflows.reading import freshness, newest_report, report_figures
 
-MARK = {"pass": ":material/check_circle:", "weak": ":material/help:", "fail": ":material/cancel:"}
 WORD = {
     "enter": ":material/login: Enter",
     "exit": ":material/logout: Exit",
@@ -68,7 +68,7 @@ def checks(item: Recommendation) -> None:
         st.info("This strategy has not been validated.")
         return
     st.markdown(f"**{item.verdict.sentence}**")
-    st.markdown("\n\n".join(f"{MARK[c.outcome]} **{c.title}.** {c.sentence}" for c in item.verdict.checks))
+    layout.checks((c.outcome, c.title, c.sentence) for c in item.verdict.checks)
 
 
 def data(item: Recommendation) -> None:

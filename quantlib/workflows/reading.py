@@ -153,8 +153,10 @@ def run_differences(session: Session, run_ids: tuple[str, ...]) -> pd.DataFrame:
     given = found.filter(regex=r"^params\.|^tags\.(family|source|snapshot_id|code_version|as_of)$")
     given.columns = given.columns.str.partition(".").get_level_values(2).str.replace("_", " ").str.capitalize()
     table = given.T.sort_index().astype(object)
-    table = table.where(table.notna(), UNKNOWN).astype(str)
-    return table[table.ne(table.iloc[:, 0], axis=0).any(axis=1)].rename_axis(columns=None, index="What")
+    table = table.where(table.notna(), UNKNOWN).astype("str")
+    table = table.apply(lambda column: column.str.replace(r"[\[\]']", "", regex=True))  # a list reads as words
+    differ: pd.DataFrame = table[table.ne(table.iloc[:, 0], axis=0).any(axis=1)]
+    return differ.rename_axis(columns=None, index="What")
 
 
 def run_curve(session: Session, run_id: str) -> pd.Series:

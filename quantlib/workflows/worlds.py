@@ -22,6 +22,7 @@ from quantlib.types import FloatArray, Panel
 from quantlib.workflows.research import shared_panel, simulate_strategy
 from quantlib.workflows.session import Session
 
+FARTHEST, MOST_WORLDS = 504, 20_000
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -30,10 +31,21 @@ class Extent(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    horizon: int = Field(ge=1, le=504, title="Sessions ahead")
-    worlds: int = Field(ge=1, le=20_000, title="Worlds")
+    horizon: int = Field(ge=1, le=FARTHEST, title="Sessions ahead")
+    worlds: int = Field(ge=1, le=MOST_WORLDS, title="Worlds")
     seed: int = Field(ge=0, title="Seed", description="Same seed, same worlds.")
     compare: bool = Field(default=True, title="Compare", description="With the other simulators.")
+
+
+def usual_extent(session: Session) -> dict[str, Any]:
+    """Return the fields of `Extent` that the settings ask for, cut to what a person would wait for."""
+    settings = session.settings
+    return {
+        "horizon": min(settings.horizon, FARTHEST),
+        "worlds": min(settings.worlds, MOST_WORLDS),
+        "seed": max(settings.seed, 0),
+        "compare": True,
+    }
 
 
 @dataclass(frozen=True)

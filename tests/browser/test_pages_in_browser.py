@@ -82,6 +82,14 @@ def test_every_page_is_drawn(watched, address, screenshots, size, scheme):
         assert watch.beyond_loopback == []
 
 
+def test_a_request_beyond_loopback_would_be_seen(watched, address):
+    with watched(*SIZES["wide"], "light") as (page, watch):
+        page.route("**/192.0.2.1/**", lambda route: route.abort())
+        page.goto(address)
+        page.evaluate("fetch('http://192.0.2.1/font.woff2').catch(() => 0)")
+        assert watch.beyond_loopback == ["http://192.0.2.1/font.woff2"]
+
+
 def test_the_menu_leads_to_every_page_and_its_address(watched, address):
     with watched(*SIZES["wide"], "light") as (page, watch):
         page.goto(address)

@@ -16,7 +16,7 @@ from quantlib.store import Store, read_runs, write_bars
 from quantlib.strategies import MACross
 from quantlib.types import BAR_COLUMNS, Panel
 from quantlib.workflows.session import Session
-from quantlib.workflows.worlds import Asked, Extent, ask, look_ahead
+from quantlib.workflows.worlds import Asked, Extent, ask, look_ahead, usual_extent
 
 TREND = MACross(universe=("KO", "PEP"), fast=5, slow=20)
 EXTENT = {"horizon": 10, "worlds": 40, "seed": 3}
@@ -120,6 +120,11 @@ def test_a_wrong_value_is_named(world: str, params: dict[str, object], extent: d
 def test_an_extent_refuses_unknown_fields() -> None:
     with pytest.raises(ValueError, match="extra"):
         Extent(horizon=1, worlds=1, seed=0, speed=2)
+
+
+def test_settings_beyond_the_form_are_cut_to_it(store: Store, tmp_path: Path) -> None:
+    far = Session(Settings(home=tmp_path, worlds=10**6, horizon=9999, seed=5, _env_file=None), store)
+    assert Extent(**usual_extent(far)) == Extent(horizon=504, worlds=20_000, seed=5)
 
 
 def test_an_unknown_symbol_is_refused(session: Session) -> None:

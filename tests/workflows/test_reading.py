@@ -120,6 +120,7 @@ def test_differences_name_what_went_in_otherwise_and_nothing_else(lab: Session, 
     both = run_differences(lab, (ids["Fast"], ids["Pair"]))
     assert both.loc["Half spread bps"].tolist() == ["2.0", "7.5"]
     assert both.loc["Lookback"].tolist() == ["–", "60"]
+    assert both.loc["Universe"].tolist() == ["KO, MSFT", "–"]
     assert "Commission bps" not in both.index
     assert run_differences(lab, (ids["Fast"],)).empty
 
