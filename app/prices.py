@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.cache import keep
 from app.layout import empty, strip
+from quantlib.reports.types import Report
 from quantlib.workflows.market import Prices, stored_prices
 
 #: Weekdays without a bar from which prices count as stale: one may be a holiday.
@@ -24,6 +25,14 @@ def prices() -> Prices:
 def price_strip(found: Prices, as_of: pd.Timestamp | None = None) -> None:
     """Draw the strip under a page's question, and below it since when prices are stale and how to refresh them."""
     strip({"as of": f"{as_of or found.newest:%Y-%m-%d}", "prices": found.title}, sample=found.sample)
+    say_if_stale(found)
+
+
+def say_if_stale(found: Prices, made: Report | None = None) -> None:
+    """Say since when prices are missing, or a report is behind them, and how to refresh; nothing where all is fresh."""
+    if made is not None and made.provenance.source == found.source and found.newest.date() > made.as_of:
+        newer = f"**Prices run to {found.newest:%Y-%m-%d}**, later than these recommendations."
+        st.warning(f"{newer} Run `workbench pipeline` and reload.", icon=":material/schedule:")
     if found.missed >= STALE:
         since = f"**No bar since {found.newest:%A, %Y-%m-%d}**: {found.missed} weekdays are missing."
         st.warning(f"{since} Run `workbench ingest --source {found.source}` and reload.", icon=":material/schedule:")

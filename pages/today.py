@@ -7,6 +7,7 @@ import streamlit as st
 from app import layout
 from app.cache import keep
 from app.layout import chart, empty, metrics_table, provenance, question, strip, tabs
+from app.prices import prices, say_if_stale
 from quantlib.charts.numbers import bps, number, percent, signed_percent, span
 from quantlib.reports.types import Recommendation, Report
 from quantlib.workflows.reading import freshness, newest_report, report_figures
@@ -74,7 +75,8 @@ def checks(item: Recommendation) -> None:
 def data(item: Recommendation) -> None:
     """Write what the prices are, and how fresh."""
     st.markdown(item.data_note)
-    st.dataframe(keep(freshness), hide_index=True, key="freshness")
+    shown = keep(freshness).rename(columns={"loaded": "loaded (UTC)"}).rename(columns=str.capitalize)
+    st.dataframe(shown, hide_index=True, key="freshness")
 
 
 def main() -> None:
@@ -86,6 +88,7 @@ def main() -> None:
         return
     made = report.provenance
     strip({"as of": f"{report.as_of}", "universe": made.universe, "prices": made.data_label}, sample=made.is_sample)
+    say_if_stale(prices(), report)
     cards(report)
 
     names = {item.name: item for item in report.recommendations}
@@ -107,14 +110,8 @@ def main() -> None:
             "Data": lambda: data(item),
         }
     )
-    provenance(
-        {
-            "strategy": item.strategy_id,
-            "data": made.snapshots[item.name],
-            "code": made.code_version,
-            "seed": str(made.seed),
-        }
-    )
+    snapshot = made.snapshots[item.name]
+    provenance({"strategy": item.strategy_id, "data": snapshot, "code": made.code_version, "seed": str(made.seed)})
 
 
 main()
