@@ -18,6 +18,7 @@ from quantlib.settings import get_settings
 from quantlib.sources import SOURCES
 from quantlib.sources.base import Payload
 from quantlib.store import Store, coverage, read_ingest_log, read_panel
+from quantlib.strategies import MACross, Pair
 
 Run = Callable[..., tuple[int, str, str]]
 START = 1_672_756_200  # 2023-01-03 14:30 UTC
@@ -220,3 +221,39 @@ def test_help_lists_every_command(workbench: Run) -> None:
     assert code == 0
     for command in ("ingest", "pipeline", "report", "run", "app", "mlflow", "notebook", "db"):
         assert command in out
+
+
+def test_the_pipeline_prints_what_to_do_and_the_report_is_written(
+    workbench: Run, monkeypatch: pytest.MonkeyPatch, store: Store, tmp_path: Path
+) -> None:
+    """Early enough that the models have too little to learn from, which is said; a second run changes nothing."""
+    monkeypatch.setattr(
+        "quantlib.workflows.pipeline.READY", {"Pepsi trend": MACross(universe=("PEP",)), "Ghost": Pair(x="GHOST")}
+    )
+    monkeypatch.setenv("WORKBENCH_WORLDS", "20")
+    code, out, _ = workbench("pipeline", "--as-of", "1995-06-30")
+    assert code == 0
+    assert "Recommendations as of 1995-06-30" in out
+    assert "Pepsi trend" in out
+    assert "Skipped: Ghost: no prices of GHOST from sample." in out
+    assert "Skipped: The baseline models need" in out
+    code, out, _ = workbench("pipeline", "--as-of", "1995-06-30")
+    assert code == 0
+    assert "Nothing has changed" in out
+    code, out, _ = workbench("report", "--as-of", "1995-07-02", "--out", str(tmp_path / "mine.html"))
+    assert code == 0
+    assert "mine.html" in out
+    assert (tmp_path / "mine.html").stat().st_size > 1e6
+
+
+def test_the_database_can_be_migrated(workbench: Run) -> None:
+    code, out, _ = workbench("db", "migrate")
+    assert code == 0
+    assert "revision" in out
+
+
+def test_a_server_of_others_is_not_stopped(workbench: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me@127.0.0.1:1/x")
+    code, _, err = workbench("db", "stop")
+    assert code == 2
+    assert "not ours to stop" in err

@@ -176,10 +176,19 @@ def test_a_ruined_account_is_closed_and_stays_there() -> None:
     assert (result.shares.iloc[2:] == 0).all().all()
 
 
-def test_the_compiled_kernel_equals_its_python_twin(small: Panel) -> None:
-    panel = small.tail(120)
-    targets = MACross(universe=("MSFT",), fast=5, slow=20, allow_short=True).targets(panel).to_numpy()
-    arguments = (panel.open, panel.close, targets, 0.0003, 0.00002, 1000.0, 1, False)
+@pytest.mark.parametrize("every_bar", [False, True])
+@pytest.mark.parametrize("shift", [0.0, 0.9])
+def test_the_compiled_kernel_equals_its_python_twin(shift: float, every_bar: bool) -> None:
+    """On gaps, weekends, shorts and, with the shift, an account that is ruined on the way."""
+    panel = mixed(weeks=12)
+    rng = np.random.default_rng(6)
+    close = panel.close.copy()
+    close[60:63, 1] = np.nan
+    close[40:] *= 1.0 + 4 * shift
+    open_ = np.where(rng.random(close.shape) < 0.5, close * 1.01, np.nan)
+    targets = rng.choice([-1.0, 0.0, 0.5], size=close.shape) - shift
+    arguments = (open_, close, targets, 0.0003, 0.00002, 1000.0, 1, every_bar)
+    assert (simulate_account_nb(*arguments)[0].min() <= 0) == (shift > 0)
     for compiled, plain in zip(simulate_account_nb(*arguments), simulate_account_nb.py_func(*arguments), strict=True):
         np.testing.assert_array_equal(compiled, plain)
 
@@ -243,3 +252,5 @@ def test_holding_in_equal_parts_starts_when_all_are_listed() -> None:
     growth = close.iloc[-1] / close.iloc[10]
     assert held.equity.iloc[-1] == pytest.approx(1e6 * growth.mean())
     assert held.cash.min() >= -1e-6
+    with pytest.raises(DataError, match="A, Z share no session"):
+        hold_equal_parts(Panel.from_frames(close.head(5)))

@@ -33,6 +33,7 @@ from quantlib.store import (
     save_report,
     save_runs,
     save_strategies,
+    touch_report,
 )
 
 CROSS = StrategyRecord("a1", "ma_cross", "KO 50/200", {"fast": 50, "slow": 200, "symbols": ("KO",)})
@@ -117,12 +118,16 @@ def test_reports_come_back_byte_for_byte(store: Store) -> None:
     assert save_report(store, REPORT) == WriteCount(unchanged=1)
     save_report(store, replace(REPORT, id="rep0", as_of=date(2022, 11, 30)))
     newest = read_report(store)
-    assert replace(newest, created_at=None) == REPORT
+    assert replace(newest, created_at=None, used_at=None) == REPORT
     assert read_report(store, "rep0").as_of == date(2022, 11, 30)
     table = read_reports(store)
     assert table["id"].tolist() == ["rep1", "rep0"]
     assert table["size"].tolist() == [len(REPORT.body.encode())] * 2
     assert "body" not in table
+    save_report(store, replace(REPORT, id="rep2"))
+    assert read_report(store).id == "rep2"
+    touch_report(store, "rep1")
+    assert read_report(store).id == "rep1"  # asked for again, it is the newest of its date
     with pytest.raises(DataError, match=r"Report 'rep9' is not stored\. Did you mean rep\d\?"):
         read_report(store, "rep9")
 

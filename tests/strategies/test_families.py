@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 
 from quantlib.errors import DataError, StrategyError
-from quantlib.strategies import MACross, Pair, Rotation, build
+from quantlib.strategies import MACross, Pair, Rotation, Strategy, build
 from quantlib.strategies.pair import pair_side_nb
 from quantlib.types import Panel
 
@@ -190,3 +192,33 @@ def test_a_rotation_says_when_the_ranking_has_changed_since() -> None:
     close = panel.frame().copy()
     close.iloc[-3:, 1] *= 1.2
     assert "the next monthly choice is B" in strategy.explain(Panel.from_frames(close)).invalidation
+
+
+class Monday(Strategy):
+    """The shortest strategy there can be: in the market on Mondays."""
+
+    family: ClassVar[str] = "monday"
+    title: ClassVar[str] = "Mondays"
+    description: ClassVar[str] = "Holds KO on Mondays."
+    symbols: ClassVar[tuple[str, ...]] = ("KO",)
+    warmup: ClassVar[int] = 1
+
+    def decide(self, panel: Panel) -> pd.DataFrame:
+        """Return 1 on Mondays."""
+        return pd.DataFrame({"KO": (panel.index.day_of_week == 0) * 1.0}, index=panel.index)
+
+
+def test_a_strategy_of_a_few_lines_explains_its_weights(stocks: Panel) -> None:
+    why = Monday().explain(stocks.until("2022-12-19"))
+    assert why.value == 1.0
+    assert why.reasons == ("The rule wants KO +100.0 %.", "It has wanted a position on 19 % of 8,307 sessions.")
+    assert Monday().explain(stocks).reasons[0] == "The rule wants no position."
+
+
+def test_an_infinite_weight_is_refused(stocks: Panel) -> None:
+    class Broken(Monday):
+        def decide(self, panel: Panel) -> pd.DataFrame:
+            return pd.DataFrame({"KO": np.inf}, index=panel.index)
+
+    with pytest.raises(StrategyError, match="infinite weight"):
+        Broken().targets(stocks)
