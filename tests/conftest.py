@@ -12,7 +12,7 @@ from skfolio.datasets import load_factors_dataset, load_sp500_dataset
 from quantlib.settings import Settings
 from quantlib.types import Panel
 
-pytest_plugins = ["database"]
+pytest_plugins = ["chromium", "database"]
 
 # Whatever the developer has set for their own workbench stays out of the tests, and their data out of reach.
 for _name in [n for n in os.environ if n.startswith("WORKBENCH_") or n in {"DATABASE_URL", "MLFLOW_TRACKING_URI"}]:

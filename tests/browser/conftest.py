@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -20,15 +19,6 @@ import pytest
 from prepared import ROOT, Home, prepared_home
 
 START_SECONDS = 60
-# Nothing of the browser's own may look like traffic of the app.
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 # Opened on a page's address, Streamlit's client looks for its server beside that address first, then at the root.
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 
@@ -82,20 +72,6 @@ def address(home: Home) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(timeout=20)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """Return a headless Chromium; CHROMIUM names another than the one on the path."""
-    from playwright.sync_api import sync_playwright
-
-    binary = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-    if not Path(binary).exists():
-        pytest.skip(f"no Chromium at {binary}; name one with CHROMIUM")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=binary, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
