@@ -12,6 +12,7 @@ from quantlib.charts.numbers import bps, number, percent, signed_percent, span
 from quantlib.reports.types import Recommendation, Report
 from quantlib.workflows.reading import freshness, newest_report, report_figures
 
+TRUST = {"pass": "Record passes", "weak": "Record shows little", "fail": "Record fails"}
 WORD = {
     "enter": ":material/login: Enter",
     "exit": ":material/logout: Exit",
@@ -29,12 +30,14 @@ def cards(report: Report) -> None:
             st.metric(
                 f"Expected over {item.horizon_sessions} sessions",
                 signed_percent(item.expected_value),
-                help="Mean net return in simulated worlds; in brackets the 95 % interval of that mean.",
+                help="Mean net return in simulated worlds; below, the 95 % interval of that mean.",
             )
             st.caption(
                 f"95 % interval {span(item.ev_low, item.ev_high)} · "
                 f"loses in {percent(item.probability_of_loss, 0)} of worlds"
             )
+            if item.verdict is not None:
+                st.caption(f"{layout.OUTCOMES[item.verdict.outcome]} {TRUST[item.verdict.outcome]}")
 
 
 def reasons(item: Recommendation) -> None:
@@ -75,7 +78,7 @@ def checks(item: Recommendation) -> None:
 def data(item: Recommendation) -> None:
     """Write what the prices are, and how fresh."""
     st.markdown(item.data_note)
-    shown = keep(freshness).rename(columns={"loaded": "loaded (UTC)"}).rename(columns=str.capitalize)
+    shown = keep(freshness).rename(columns=str.capitalize).rename(columns={"Loaded": "Loaded (UTC)"})
     st.dataframe(shown, hide_index=True, key="freshness")
 
 

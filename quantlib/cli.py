@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -36,7 +37,7 @@ errors = Console(stderr=True)
 
 AsOf = Annotated[str | None, typer.Option(help="Use only what was known on this date, YYYY-MM-DD.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int | None, typer.Option(help="Port to listen on.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on.", min=1, max=65535)]
 
 
 def _version(wanted: bool) -> None:
@@ -124,8 +125,9 @@ def _pipeline(as_of: str | None, *, force: bool = False) -> None:
             result = run_pipeline(session, as_of=as_of, force=force, on_progress=show)
     finally:
         session.close()
+    horizon = result.recommendations[0].horizon_sessions
     table = Table(title=f"Recommendations as of {result.as_of:%Y-%m-%d} ({result.data_label})", title_justify="left")
-    for column in ("Strategy", "What to do", "Expected, next sessions", "Chance of a loss"):
+    for column in ("Strategy", "What to do", f"Expected, next {horizon} sessions", "Chance of a loss"):
         table.add_column(column, overflow="fold")
     for row in result.rows:
         table.add_row(*row)
@@ -291,6 +293,7 @@ def _print_ingest(result: IngestResult) -> None:
 def main() -> None:
     """Run the command line; an error a user can mend becomes one line and exit code 2."""
     warnings.filterwarnings("ignore", category=DeprecationWarning)
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # retries show in the progress, not as bare lines
     try:
         app()
     except QuantError as error:

@@ -29,3 +29,17 @@ def hold_equal_parts(panel: Panel, *, costs: Costs | None = None, since: DateLik
     weights = pd.DataFrame(1.0 / len(panel.symbols), index=panel.index, columns=pd.Index(panel.symbols, name="symbol"))
     weights.loc[weights.index < as_date(shared.index[0])] = 0.0
     return run(panel, weights, costs=costs)
+
+
+def holding_beside(panel: Panel, result: BacktestResult, *, costs: Costs) -> pd.Series:
+    """Return the equity of holding a strategy's symbols, beginning where both can be compared.
+
+    That is the later of the strategy's first trade and the first session with a price of every symbol; compare with
+    the strategy's equity from the first date of what is returned.
+    """
+    since = result.trades["decided"].iloc[0] if len(result.trades) else panel.index[0]
+    held = hold_equal_parts(panel, costs=costs, since=since)
+    bought = held.trades["ts"].iloc[0] if len(held.trades) else panel.index[0]
+    # One session before the fill, and two sessions at least, so that there is a curve to draw.
+    first = max(min(int(panel.index.searchsorted(bought)) - 1, len(panel) - 2), 0)
+    return held.equity.iloc[first:]

@@ -131,7 +131,7 @@ def recommendation_figures(
     Parameters
     ----------
     holding
-        Equity of holding the same symbols in equal parts, for comparison.
+        Equity of holding the same symbols in equal parts, from where the two can be compared.
     """
     color = series_color(name)
     first = worlds[0]
@@ -145,7 +145,7 @@ def recommendation_figures(
         ),
         "record": stack(
             [
-                equity_curves({name: result.equity}, holding, log=True),
+                equity_curves({name: result.equity.loc[holding.index[0] :]}, holding, log=True),
                 drawdown({name: result.equity}, height=180),
             ]
         ),

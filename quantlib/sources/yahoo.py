@@ -114,7 +114,7 @@ def _get(url: str, params: dict[str, object], *, home: Path, timeout: float) -> 
     except YFRateLimitError:
         raise LimitError("Yahoo refuses for now: too many requests (HTTP 429). Try again in some minutes.") from None
     except Exception as error:  # noqa: BLE001  where Yahoo's cookie pages change, yfinance raises anything
-        why = brief(str(error).partition(" See ")[0] or type(error).__name__)
+        why = brief(str(error).partition(" See ")[0] or type(error).__name__).rstrip(".")
         raise UnreachableError(f"Yahoo is not reachable: {why}. Check the network, or use --source sample.") from None
     status = int(answer.status_code)
     if status >= 500:

@@ -49,6 +49,8 @@ def build(family: str, params: Mapping[str, Any]) -> Strategy:
         what = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             what = f"is not a parameter. {nearest(place, STRATEGIES[family].model_fields)}"
+        if first["type"] == "too_short":
+            what = f"needs at least {first['ctx']['min_length']}; choose more"
         message = f"{STRATEGIES[family].title}: {place} {what}".replace(":  ", ": ")
         raise StrategyError(message if not place else f"{message} (got {first['input']!r})") from None
 

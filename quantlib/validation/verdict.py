@@ -62,6 +62,8 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The verdict in one sentence."""
+        if short := next((c for c in self.checks if c.key == "record"), None):
+            return f"There is no record to judge yet. {short.sentence}"
         count = {o: sum(c.outcome == o for c in self.checks) for o in ("pass", "weak", "fail")}
         start = {
             "pass": "The record stands up to every check made here",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
-from quantlib.backtest import hold_equal_parts
+from quantlib.backtest import holding_beside
 from quantlib.charts import drawdown, equity_curves, signal_chart, trades_on_price, weights_over_time
 from quantlib.charts.numbers import Unit, count, known, money
 from quantlib.costs import Costs
@@ -32,7 +32,7 @@ class Trial:
     run
         The backtest with its metrics and checks.
     holding
-        Equity of buying the same symbols in equal parts at the first trade and holding them, after costs.
+        Equity of buying the same symbols in equal parts and holding them, after costs, from where both compare.
     why
         Why the strategy holds what it holds at the end.
     """
@@ -66,7 +66,7 @@ class Trial:
 
     def growth(self, *, log: bool) -> go.Figure:
         """Return growth of 1 beside holding."""
-        curves = {self.run.name: self.run.result.equity}
+        curves = {self.run.name: self.run.result.equity.loc[self.holding.index[0] :]}
         return self._once(f"growth {log}", lambda: equity_curves(curves, self.holding, log=log))
 
     def drawdown(self) -> go.Figure:
@@ -111,9 +111,8 @@ def try_strategy(
     quantlib.workflows.research.backtest_strategy
     """
     run = backtest_strategy(session, strategy, name=name, costs=costs, start=start)
-    trades = run.result.trades
-    first = trades["ts"].iloc[0] if len(trades) else run.panel.index[0]
-    return Trial(run, hold_equal_parts(run.panel, costs=run.costs, since=first).equity, strategy.explain(run.panel))
+    holding = holding_beside(run.panel, run.result, costs=run.costs)
+    return Trial(run, holding, strategy.explain(run.panel))
 
 
 class Trials(NamedTuple):

@@ -253,7 +253,7 @@ def _title(card: Indicator, given: dict[str, float]) -> str:
 
 def _pane(card: Indicator, title: str, drawn: dict[str, pd.Series], currency: str) -> go.Figure:
     factor, unit = {
-        "percent": (100.0, "% a year"),
+        "percent": (100.0, "%"),
         "price": (1.0, currency),
         "index": (1.0, "0 to 100"),
         "deviations": (1.0, "deviations"),

@@ -17,7 +17,7 @@ from quantlib.reports.types import Recommendation, Report
 from quantlib.simulators import SIMULATORS
 from quantlib.store import coverage, read_report, read_reports, touch_report
 from quantlib.strategies import READY, Strategy
-from quantlib.types import DateLike
+from quantlib.types import DateLike, as_date
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.learn import train_models
 from quantlib.workflows.provenance import code_version, content_id
@@ -107,6 +107,8 @@ def run_pipeline(
     tell = on_progress or (lambda stage, done, total: None)
     ensure_sample(session, on_progress=lambda done, total, _: tell("Load the sample", done, total))
     source = choose_source(session)
+    if as_of is not None:
+        as_date(as_of, "as_of")
     usable, end, skipped = _usable(session, strategies or READY, source, as_of)
     settings = session.settings
     snapshots = {name: load_panel(session, s.symbols, end=end, as_of=as_of).snapshot_id for name, s in usable.items()}
@@ -206,7 +208,8 @@ def _usable(
             skipped.append(f"{name}: {symbol} has no price since {last[symbol]:%Y-%m-%d}.")
             del ends[name]
     if not ends:
-        raise DataError(f"No strategy can be run: {' '.join(skipped)} Load prices with `workbench ingest`.")
+        way = "Load prices with `workbench ingest`." if as_of is None else "Choose a later date, or load more prices."
+        raise DataError(f"No strategy can be run: {' '.join(skipped)} {way}")
     return {name: strategies[name] for name in ends}, min(ends.values()), skipped
 
 

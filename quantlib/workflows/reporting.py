@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from quantlib.backtest import WorldsResult, hold_equal_parts
+from quantlib.backtest import WorldsResult, holding_beside
 from quantlib.charts.numbers import bps
 from quantlib.costs import Costs
 from quantlib.errors import DataError
@@ -64,8 +64,7 @@ def build_report(
             data_note=SOURCES[source].note,
         )
         recommendations.append(recommendation)
-        first = run.result.trades["ts"].iloc[0] if len(run.result.trades) else run.panel.index[0]
-        holding = hold_equal_parts(run.panel, costs=costs, since=first).equity
+        holding = holding_beside(run.panel, run.result, costs=costs)
         figures[run.strategy.id] = recommendation_figures(name, explanation, run.result, holding, worlds[name])
     settings = session.settings
     provenance = Provenance(

@@ -108,7 +108,14 @@ def check_ports(services: Sequence[Service]) -> None:
     ConfigError
         Names the port, the service that wants it and the way out.
     """
+    taken: dict[tuple[str, int], str] = {}
     for service in services:
+        if other := taken.get((service.host, service.port)):
+            raise ConfigError(
+                f"The {other} and the {service.name} both want port {service.port}. Give one another port with "
+                f"{service.setting}."
+            )
+        taken[service.host, service.port] = service.name
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

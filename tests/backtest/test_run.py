@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quantlib.backtest import hold_equal_parts, run
+from quantlib.backtest import hold_equal_parts, holding_beside, run
 from quantlib.backtest.kernel import simulate_account_nb
 from quantlib.costs import Costs
 from quantlib.errors import DataError, StrategyError
@@ -254,3 +254,18 @@ def test_holding_in_equal_parts_starts_when_all_are_listed() -> None:
     assert held.cash.min() >= -1e-6
     with pytest.raises(DataError, match="A, Z share no session"):
         hold_equal_parts(Panel.from_frames(close.head(5)))
+
+
+def test_holding_beside_a_strategy_begins_where_both_can_be_compared() -> None:
+    index = pd.bdate_range("2022-01-03", periods=20)
+    close = pd.DataFrame({"A": np.linspace(10, 20, 20), "Z": np.linspace(30, 40, 20)}, index=index)
+    close.loc[: index[8], "Z"] = np.nan
+    panel = Panel.from_frames(close)
+    early = pd.DataFrame({"A": 0.5, "Z": 0.5}, index=panel.index)
+    beside = holding_beside(panel, run(panel, early), costs=Costs.free())
+    assert beside.index[0] == index[9]
+    assert beside.iloc[0] == 1_000_000.0
+    never = run(panel, early * 0.0)
+    assert holding_beside(panel, never, costs=Costs.free()).index[0] == index[9]
+    last = Panel.from_frames(close.tail(1))
+    assert len(holding_beside(last, run(last, early.tail(1)), costs=Costs.free())) == 1

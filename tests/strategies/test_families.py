@@ -118,6 +118,7 @@ def test_ids_depend_on_content_only() -> None:
         ("ma_crss", {}, "Did you mean ma_cross"),
         ("ma_cross", {"fast": 200, "slow": 50}, "must be shorter"),
         ("ma_cross", {"fst": 5}, "Did you mean fast"),
+        ("ma_cross", {"universe": []}, "universe needs at least 1; choose more"),
         ("ma_cross", {"fast": 0}, "greater than or equal to 1"),
         ("ma_cross", {"universe": ["KO", "KO"]}, "each symbol may stand once"),
         ("pair", {"y": "KO", "x": "KO"}, "two legs must differ"),

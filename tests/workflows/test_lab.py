@@ -65,12 +65,11 @@ def test_a_trial_says_what_it_ran_on_and_what_it_paid(pair: Trial) -> None:
 
 
 def test_holding_starts_at_the_first_trade_in_equal_parts(pair: Trial) -> None:
-    first = pair.run.result.trades["ts"].iloc[0]
-    close = pair.run.panel.frame("close")
-    assert (pair.holding[: pair.run.panel.index[pair.run.panel.index < first][-1]] == 1e6).all()
-    since = close.loc[first:]
-    bought = since.iloc[1]  # decided at the first trade's close, filled at the next
-    expected = (0.5 * since.iloc[-1] / bought).sum()
+    first = pair.run.result.trades.iloc[0]
+    assert pair.holding.index[0] == first["decided"]
+    assert pair.holding.iloc[0] == 1e6
+    since = pair.run.panel.frame("close").loc[first["ts"] :]  # bought in the same session as the first trade
+    expected = (0.5 * since.iloc[-1] / since.iloc[0]).sum()
     assert pair.holding.iloc[-1] / 1e6 == pytest.approx(expected, rel=2e-3)  # and costs
 
 

@@ -113,6 +113,12 @@ def test_a_taken_port_is_named_with_the_way_out() -> None:
             check_ports([app_service(Settings(_env_file=None), port=port)])
 
 
+def test_one_port_for_two_services_is_refused(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, app_port=8123, mlflow_port=8123, _env_file=None)
+    with pytest.raises(ConfigError, match="The MLflow UI and the app both want port 8123"):
+        check_ports([mlflow_service(settings), app_service(settings)])
+
+
 def test_every_service_listens_on_loopback_unless_told_otherwise(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, _env_file=None)
     for service in (app_service(settings), mlflow_service(settings), notebook_service()):
