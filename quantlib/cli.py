@@ -53,7 +53,7 @@ def _root(
     """Read the options that stand before a command."""
 
 
-def _progress() -> Progress:
+def _progress(*, transient: bool = False) -> Progress:
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -61,6 +61,7 @@ def _progress() -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=console,
+        transient=transient,
     )
 
 
@@ -78,7 +79,7 @@ def ingest(
 
     session = open_session()
     try:
-        with _progress() as progress:
+        with _progress(transient=True) as progress:
             bar = progress.add_task(f"Loading from {source}", total=None)
             result = run_ingest(
                 session.store,

@@ -118,8 +118,9 @@ def test_ingest_shows_a_summary_and_says_when_nothing_changed(workbench: Run) ->
 def test_bad_input_is_one_clear_line_and_nothing_is_written(
     workbench: Run, store: Store, arguments: list[str], message: str
 ) -> None:
-    code, _, err = workbench(*arguments)
+    code, out, err = workbench(*arguments)
     assert code == 2
+    assert out.strip() == "", "the error is all there is to read"
     assert one_line(err), err
     assert message in err
     if arguments[0] == "ingest":

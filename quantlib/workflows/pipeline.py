@@ -104,11 +104,11 @@ def run_pipeline(
     DataError
         No strategy can be run on what is stored.
     """
+    if as_of is not None:
+        as_date(as_of, "as_of")
     tell = on_progress or (lambda stage, done, total: None)
     ensure_sample(session, on_progress=lambda done, total, _: tell("Load the sample", done, total))
     source = choose_source(session)
-    if as_of is not None:
-        as_date(as_of, "as_of")
     usable, end, skipped = _usable(session, strategies or READY, source, as_of)
     settings = session.settings
     snapshots = {name: load_panel(session, s.symbols, end=end, as_of=as_of).snapshot_id for name, s in usable.items()}
