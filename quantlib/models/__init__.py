@@ -1,0 +1,33 @@
+"""The rows that are stored, one Pydantic model per table: `MODELS` is what tables, checks and documentation go by."""
+
+from __future__ import annotations
+
+from quantlib.models.base import Row
+from quantlib.models.events import News, Release, SecurityEvent, Sentiment, WorldEvent
+from quantlib.models.macro import DerivedValue, MacroSeries, Observation
+from quantlib.models.market import Action, Bar, BarGrade, BarRevision, Measure, Membership, Repair, SourceRow
+from quantlib.models.ops import QuarantinedRow, StoredPayload, VendorState
+
+MODELS: dict[str, type[Row]] = {
+    "payloads": StoredPayload,
+    "bars": Bar,
+    "bar_revisions": BarRevision,
+    "actions": Action,
+    "measures": Measure,
+    "membership": Membership,
+    "sources": SourceRow,
+    "bar_grades": BarGrade,
+    "repairs": Repair,
+    "releases": Release,
+    "security_events": SecurityEvent,
+    "world_events": WorldEvent,
+    "news": News,
+    "sentiment": Sentiment,
+    "series": MacroSeries,
+    "observations": Observation,
+    "derived": DerivedValue,
+    "quarantine": QuarantinedRow,
+    "vendors": VendorState,
+}
+
+__all__ = ["MODELS", "Row"]

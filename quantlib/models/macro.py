@@ -1,0 +1,57 @@
+"""Rows about economic series, and about series computed here."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from quantlib.models.base import Finite, Name, Row
+
+
+class MacroSeries(Row):
+    """What a macro series measures."""
+
+    table: ClassVar[str] = "macro.series"
+    key: ClassVar[tuple[str, ...]] = ("series",)
+
+    series: Name = Field(description="Its key; FRED's where FRED has it.")
+    title: str = Field(default="", description="Name for people.")
+    unit: str = Field(default="", description="Unit of its values.")
+    frequency: str = Field(default="", description="daily, weekly, monthly, quarterly or yearly.")
+    source: str = Field(default="", description="Vendor.")
+    updated_at: datetime | None = Field(default=None, description="When the description last changed.")
+
+
+class Observation(Row):
+    """Every vintage of every value; rows are added, never changed."""
+
+    table: ClassVar[str] = "macro.observations"
+    key: ClassVar[tuple[str, ...]] = ("series", "source", "period", "released_at")
+    known: ClassVar[str] = "released_at"
+
+    series: Name = Field(description="Key of the series.")
+    source: Name = Field(description="Vendor.")
+    period: date = Field(description="First day of the period the value describes.")
+    released_at: datetime = Field(description="From this moment the value was known.")
+    release_basis: Literal["recorded", "estimated"] = Field(
+        description="recorded: a known release time; estimated: the period plus the usual delay."
+    )
+    value: Finite = Field(description="The value.")
+    recorded_at: datetime | None = Field(default=None, description="When the row was written.")
+
+
+class DerivedValue(Row):
+    """Series computed here from stored data, with the code that made them."""
+
+    table: ClassVar[str] = "derived.values"
+    key: ClassVar[tuple[str, ...]] = ("name", "symbol", "ts", "code_version")
+
+    name: Name = Field(description="Key in DERIVED.")
+    symbol: Name = Field(description="Instrument it describes.")
+    ts: date = Field(description="Session whose close it uses last.")
+    value: Finite = Field(description="The value.")
+    source: Name = Field(description="Source of the prices it was computed from.")
+    code_version: Name = Field(description="Hash of the code that computed it.")
+    computed_at: datetime | None = Field(default=None, description="When it was computed.")
