@@ -8,7 +8,7 @@ STAMP := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fix app notebook mlflow report bench db-shell migrate pipeline lock clean
+.PHONY: help setup run test lint fix app notebook mlflow report bench db-shell migrate pipeline worker lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ $(STAMP): requirements.txt pyproject.toml
 
 setup: $(STAMP) ## create .venv with the pinned packages
 
-run: $(STAMP) ## set up, run the whole pipeline, serve the app and the MLflow UI
+run: $(STAMP) ## set up, run the whole pipeline, serve the app and the MLflow UI, do jobs
 	@exec $(BIN)/workbench run $(ARGS)
 
 test: $(STAMP) ## run the tests on the embedded database
@@ -59,6 +59,9 @@ migrate: $(STAMP) ## bring the database to the current schema
 
 pipeline: $(STAMP) ## run the whole job without servers
 	@$(BIN)/workbench pipeline $(ARGS)
+
+worker: $(STAMP) ## do jobs and what is scheduled, without servers
+	@exec $(BIN)/workbench worker $(ARGS)
 
 lock: $(STAMP) ## compile requirements.txt from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.txt

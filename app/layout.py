@@ -15,10 +15,19 @@ import streamlit as st
 from quantlib.charts import PLOTLY_CONFIG, alt_text, in_theme, table_behind
 from quantlib.charts.numbers import UNKNOWN, interval, known, number, signed_percent, span
 from quantlib.errors import QuantError
+from quantlib.grades import Grade
 from quantlib.metrics import METRICS
 
 #: Pixels of a key number's tile: five in a row on a laptop, two on a phone.
 TILE = 176
+#: Colours of the grades that are marked.
+GRADE_COLORS: dict[Grade, str] = {
+    "late": "gray",
+    "filled": "gray",
+    "repaired": "gray",
+    "disagree": "orange",
+    "suspect": "red",
+}
 
 
 def question(text: str, help_text: str = "") -> None:
@@ -28,11 +37,13 @@ def question(text: str, help_text: str = "") -> None:
         st.caption(help_text)
 
 
-def strip(parts: Mapping[str, str], *, sample: bool) -> None:
-    """Write the strip under the question: what the numbers are of; a sample is marked as one."""
+def strip(parts: Mapping[str, str], *, sample: bool, grade: Grade = "ok") -> None:
+    """Write the strip under the question: what the numbers are of; a sample, and prices in doubt, are marked."""
     badge = (
         ":orange-badge[:material/science: Sample data] " if sample else ":green-badge[:material/database: Live data] "
     )
+    if grade != "ok":
+        badge += f":{GRADE_COLORS[grade]}-badge[:material/flag: Graded {grade}] "
     st.markdown(badge + " · ".join(f"**{name}** {value}" for name, value in parts.items()))
 
 

@@ -21,6 +21,7 @@ NAV: dict[str, tuple[str, str]] = {
     "market": ("Market", ":material/monitoring:"),
     "strategy_lab": ("Strategy lab", ":material/science:"),
     "simulator": ("Simulator", ":material/casino:"),
+    "data": ("Data", ":material/database:"),
     "runs": ("Runs", ":material/history:"),
     "report": ("Report", ":material/article:"),
 }

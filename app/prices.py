@@ -8,6 +8,7 @@ import streamlit as st
 from app.cache import keep
 from app.layout import empty, strip
 from quantlib.reports.types import Report
+from quantlib.workflows.freshness import source_grade
 from quantlib.workflows.market import Prices, stored_prices
 
 #: Weekdays without a bar from which prices count as stale: one may be a holiday.
@@ -24,8 +25,16 @@ def prices() -> Prices:
 
 def price_strip(found: Prices, as_of: pd.Timestamp | None = None) -> None:
     """Draw the strip under a page's question, and below it since when prices are stale and how to refresh them."""
-    strip({"as of": f"{as_of or found.newest:%Y-%m-%d}", "prices": found.title}, sample=found.sample)
+    grade = keep(source_grade, found.source)
+    strip({"as of": f"{as_of or found.newest:%Y-%m-%d}", "prices": found.title}, sample=found.sample, grade=grade)
     say_if_stale(found)
+
+
+def say_if_doubtful(made: Report) -> None:
+    """Say what is doubtful about the prices a report stands on; nothing where nothing is."""
+    if made.data_doubts:
+        words = " ".join(made.data_doubts).replace("$", "\\$")
+        st.warning(f"**Prices graded {made.data_grade}.** {words}", icon=":material/flag:")
 
 
 def say_if_stale(found: Prices, made: Report | None = None) -> None:

@@ -67,7 +67,7 @@ def main() -> None:
     made = file.report.provenance
     with head:
         label = {"as of": f"{file.report.as_of}", "universe": made.universe, "prices": made.data_label}
-        strip(label, sample=made.is_sample)
+        strip(label, sample=made.is_sample, grade=file.report.data_grade)
     tabs(
         {
             "Preview": lambda: preview(file),

@@ -44,7 +44,7 @@ def result(strategy: Strategy, name: str, paid: Costs, start: dt.date | None) ->
 
 def trades(trial: Trial) -> None:
     """Draw what was traded, and what that cost."""
-    st.markdown(trial.paid.replace("$", "\\$"))
+    st.markdown(f"{trial.paid} {trial.run.hindsight}".strip().replace("$", "\\$"))
     symbol = st.selectbox("Symbol", trial.run.panel.symbols, key="traded", bind="query-params")
     chart(trial.trades(symbol), "trades-chart")
     table(trial.run.result.trades[::-1], TRADES, "trades", hide_index=True)
@@ -113,7 +113,7 @@ def main() -> None:
         st.info("Set the parameters and press **Run**. It takes a second or two, is kept, and counts as one try.")
     else:
         with head:
-            layout.strip(trial.label, sample=prices.sample)
+            layout.strip(trial.label, sample=prices.sample, grade=trial.run.panel.grade)
         record(trial, prices)
 
 

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from quantlib.errors import DataError, nearest
+from quantlib.grades import Flag, Grade, worst
 
 FloatArray = NDArray[np.float64]
 PriceField = Literal["open", "high", "low", "close", "volume"]
@@ -52,7 +53,10 @@ def check_span(start: DateLike | None, end: DateLike | None) -> tuple[pd.Timesta
 
 
 class Instrument(BaseModel):
-    """A tradable or observable thing and what is known about it."""
+    """A tradable or observable thing and what is known about it.
+
+    `listed` and `delisted` are its first and its last session; None is not known, or trading still.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,6 +67,14 @@ class Instrument(BaseModel):
     exchange: str = ""
     sector: str = ""
     tags: tuple[str, ...] = ()
+    listed: date | None = None
+    delisted: date | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.listed and self.delisted and self.delisted < self.listed:
+            raise ValueError(f"{self.symbol} is delisted on {self.delisted}, before it is listed on {self.listed}")
+        return self
 
 
 def _locked(values: FloatArray) -> FloatArray:
@@ -89,6 +101,9 @@ class Panel:
         Further inputs by name, each [T] or [T, N], known at that session's close (macro bias, model scores).
     source
         Where the prices come from, for labels; not part of the identity.
+    flags
+        Doubts about single bars, or about days without one, by date and symbol; what has none is `ok`. Not part
+        of the identity. A simulated panel has none.
     """
 
     index: pd.DatetimeIndex
@@ -100,6 +115,7 @@ class Panel:
     volume: FloatArray
     extra: Mapping[str, FloatArray] = field(default_factory=dict)
     source: str = ""
+    flags: tuple[Flag, ...] = ()
 
     def __post_init__(self) -> None:
         index = pd.DatetimeIndex(self.index).tz_localize(None).as_unit("us")
@@ -131,6 +147,10 @@ class Panel:
             if value.shape not in {shape, shape[:1]}:
                 raise DataError(f"Panel extra {key} has shape {value.shape}; accepted: {shape[:1]} or {shape}.")
         object.__setattr__(self, "extra", extra)
+        object.__setattr__(self, "flags", tuple(sorted(set(self.flags))))
+        worst(flag.grade for flag in self.flags)
+        if strange := {flag.symbol for flag in self.flags} - set(self.symbols):
+            raise DataError(f"A flag is about {min(strange)!r}, which is not in the panel.")
 
     @classmethod
     def from_frames(
@@ -166,7 +186,12 @@ class Panel:
     def __len__(self) -> int:
         return len(self.index)
 
-    def _rows(self, rows: slice | NDArray[np.bool_]) -> Panel:
+    @property
+    def grade(self) -> Grade:
+        """The worst grade of any bar, `ok` where nothing is in doubt."""
+        return worst(flag.grade for flag in self.flags)
+
+    def _rows(self, rows: slice | NDArray[np.bool_], flags: Iterable[Flag]) -> Panel:
         return Panel(
             index=pd.DatetimeIndex(self.index[rows]),
             symbols=self.symbols,
@@ -177,6 +202,7 @@ class Panel:
             volume=self.volume[rows],
             extra={key: value[rows] for key, value in self.extra.items()},
             source=self.source,
+            flags=tuple(flags),
         )
 
     def frame(self, name: str = "close") -> pd.DataFrame:
@@ -193,18 +219,22 @@ class Panel:
 
     def until(self, t: DateLike) -> Panel:
         """Return what was known at the close of `t`: every row up to and including it."""
-        return self._rows(slice(None, int(self.index.searchsorted(as_date(t), side="right"))))
+        return self.window(end=as_date(t))
 
     def window(self, start: DateLike | None = None, end: DateLike | None = None) -> Panel:
         """Return the rows from `start` to `end`, both included."""
         a, b = check_span(start, end)
         first = 0 if a is None else int(self.index.searchsorted(a, side="left"))
         last = len(self) if b is None else int(self.index.searchsorted(b, side="right"))
-        return self._rows(slice(first, last))
+        flags = (f for f in self.flags if (a is None or f.ts >= a) and (b is None or f.ts <= b))
+        return self._rows(slice(first, last), flags)
 
     def tail(self, n: int) -> Panel:
         """Return the last `n` rows."""
-        return self._rows(slice(max(len(self) - n, 0), None))
+        first = max(len(self) - n, 0)
+        kept = self.index[first:]
+        flags = self.flags if not first else (f for f in self.flags if len(kept) and f.ts >= kept[0])
+        return self._rows(slice(first, None), flags)
 
     def select(self, symbols: Iterable[str]) -> Panel:
         """Return the named symbols only, in the order given; per-symbol extras follow.
@@ -231,11 +261,14 @@ class Panel:
             volume=self.volume[:, columns],
             extra={key: v[:, columns] if v.ndim == 2 else v for key, v in self.extra.items()},
             source=self.source,
+            flags=tuple(flag for flag in self.flags if flag.symbol in wanted),
         )
 
     def complete(self) -> Panel:
         """Return the rows on which every symbol's close is known."""
-        return self._rows(np.asarray(np.isfinite(self.close).all(axis=1)))
+        rows = np.asarray(np.isfinite(self.close).all(axis=1))
+        dropped = set(self.index[~rows]) if self.flags else ()
+        return self._rows(rows, (flag for flag in self.flags if flag.ts not in dropped))
 
     def append(self, later: Panel) -> Panel:
         """Return this panel followed by a later one with the same symbols; extras common to both are kept."""
@@ -251,6 +284,7 @@ class Panel:
             volume=np.concatenate([self.volume, later.volume]),
             extra={k: np.concatenate([self.extra[k], later.extra[k]]) for k in self.extra if k in later.extra},
             source=self.source,
+            flags=self.flags + later.flags,
         )
 
     def returns(self) -> pd.DataFrame:

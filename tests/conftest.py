@@ -12,11 +12,13 @@ from skfolio.datasets import load_factors_dataset, load_sp500_dataset
 from quantlib.settings import Settings
 from quantlib.types import Panel
 
-pytest_plugins = ["chromium", "database"]
+pytest_plugins = ["chromium", "database", "recorded"]
 
 # Whatever the developer has set for their own workbench stays out of the tests, and their data out of reach.
-for _name in [n for n in os.environ if n.startswith("WORKBENCH_") or n in {"DATABASE_URL", "MLFLOW_TRACKING_URI"}]:
+_named = {str(field.validation_alias) for field in Settings.model_fields.values() if field.validation_alias}
+for _name in [n for n in os.environ if n.startswith("WORKBENCH_") or n in _named]:
     del os.environ[_name]
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 Settings.model_config["env_file"] = None
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -72,6 +72,7 @@ def _migrated(database: Database) -> Iterator[tuple[Store, str]]:
                         "execution",
                         "reports",
                         "ops",
+                        "jobs",
                     ]
                 },
             ).scalars()
@@ -86,4 +87,6 @@ def store(_migrated: tuple[Store, str]) -> Store:
     with store.begin() as connection:
         connection.execute(sa.text("SET LOCAL lock_timeout = '10s'"))
         connection.execute(sa.text(empty))
+        for table in connection.scalars(sa.text("SELECT tablename FROM pg_tables WHERE schemaname = 'quota'")).all():
+            connection.execute(sa.text(f'DELETE FROM quota."{table}"'))
     return store

@@ -13,10 +13,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A room imports only rooms on lower floors. errors.py lies below all of them.
 FLOORS = {
-    "errors": -1,
+    "errors": -2,
+    "grades": -1,
     "types": 0,
     "settings": 0,
+    "models": 0,
     "indicators": 1,
+    "quality": 1,
+    "events": 1,
     "metrics": 1,
     "costs": 1,
     "store": 1,
@@ -27,6 +31,7 @@ FLOORS = {
     "simulators": 2,
     "macro": 2,
     "charts": 2,
+    "derived": 2,
     "strategies": 3,
     "alerts": 3,
     "backtest": 4,
@@ -66,6 +71,12 @@ ONLY_IN = {
     "yfinance": NETWORK,
     "alpha_vantage": NETWORK,
     "pycoingecko": NETWORK,
+    "ccxt": NETWORK,
+    "stamina": NETWORK,
+    "procrastinate": DATABASE,
+    "pyrate_limiter": DATABASE,
+    "keyring": frozenset({"settings"}),
+    "hvac": frozenset({"settings"}),
 }
 ONLY_INSIDE_FUNCTIONS = {"mlflow"}  # its import takes a second or two
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from database import Database
 
+import quantlib
 from quantlib import cli
 from quantlib.settings import get_settings
 from quantlib.sources import SOURCES
-from quantlib.sources.base import Payload
-from quantlib.store import Store, coverage, read_ingest_log, read_panel
+from quantlib.sources.base import Ask, Call, Payload
+from quantlib.store import Store, check_bars, coverage, read_ingest_log, read_panel, write_bars
 from quantlib.strategies import MACross, Pair
+from quantlib.types import BAR_COLUMNS
 
 Run = Callable[..., tuple[int, str, str]]
 START = 1_672_756_200  # 2023-01-03 14:30 UTC
@@ -62,8 +67,8 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Return a function that sets what the vendor will answer to every request."""
 
     def answer(body: str) -> None:
-        def request(symbol: str, start: object = None, end: object = None, *, home: Path) -> Payload:
-            return Payload("yahoo", symbol, body)
+        def request(ask: Ask, call: Call) -> Payload:
+            return Payload("yahoo", ask.kind, ask.name, body)
 
         monkeypatch.setitem(SOURCES, "yahoo", replace(SOURCES["yahoo"], request=request))
 
@@ -220,8 +225,132 @@ def test_db_info_tells_what_is_there(workbench: Run) -> None:
 def test_help_lists_every_command(workbench: Run) -> None:
     code, out, _ = workbench("--help")
     assert code == 0
-    for command in ("ingest", "pipeline", "report", "run", "app", "mlflow", "notebook", "db"):
-        assert command in out
+    data = ("ingest", "sources", "smoke", "events", "quality")
+    for command in (*data, "pipeline", "report", "run", "app", "mlflow", "notebook", "jobs", "worker", "db"):
+        assert f" {command} " in out
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, quantlib.cli; print([m for m in ('pandas', 'sqlalchemy', 'mlflow', 'ccxt') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_it_also_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "quantlib.cli", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == quantlib.__version__
+
+
+def test_sources_are_listed_with_what_is_missing(workbench: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYGON_API_KEY", "hush-hush")
+    code, out, err = workbench("sources")
+    assert code == 0
+    row = {line.split("│")[1].strip(): line for line in out.splitlines() if line.startswith("│")}
+    assert set(SOURCES) <= {name.removesuffix(" (unverified)") for name in row}
+    assert "missing: FRED_API_KEY" in row["fred"]
+    assert "present" in row["polygon"]
+    assert "not needed" in row["sample"]
+    assert "hush-hush" not in out + err
+
+
+def test_smoke_tells_by_its_exit_code(workbench: Run, vendor: Callable[[str], None]) -> None:
+    vendor(chart([60.0, 61.0], days=[364, 365]).replace('"KO"', '"SPY"'))
+    code, out, _ = workbench("smoke", "sample", "yahoo", "fred")
+    assert code == 0, out  # without its key a source is skipped
+    assert re.search(r"yahoo +│ ok +│ +2 ", out)
+    assert re.search(r"fred +│ skipped: no key", out)
+    vendor("<html>Too busy</html>")
+    code, out, _ = workbench("smoke", "sample", "yahoo")
+    assert code == 1
+    assert re.search(r"yahoo +│ failed: changed format", out)
+    code, _, err = workbench("smoke", "yaho")
+    assert code == 2
+    assert one_line(err)
+    assert "Did you mean yahoo?" in err
+
+
+def test_events_are_loaded_and_listed(workbench: Run, store: Store) -> None:
+    code, out, _ = workbench("events", "--kind", "market", "--from", "2008-09-15", "--to", "2008-09-30")
+    assert code == 0
+    assert "Lehman Brothers" in out
+    assert "Federal Reserve lends AIG" in out
+    assert "FOMC" not in out
+    assert "0 unchanged." in out
+    code, out, _ = workbench("events", "--affected", "crypto", "--to", "2014-12-31")
+    assert code == 0
+    assert out.splitlines()[-1].startswith("2 events; loaded: 0 new, 0 changed, ")
+    code, _, err = workbench("events", "--kind", "markets")
+    assert code == 2
+    assert "Did you mean market?" in err
+
+
+def test_a_folder_is_loaded_file_by_file(workbench: Run, store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    (folder / "AAPL.csv").write_text("date,close\n2024-01-02,185.0\n2024-01-03,184.0\n", encoding="utf-8")
+    code, out, _ = workbench("ingest", "--folder", str(folder))
+    assert code == 0, out
+    assert "AAPL.csv" in out
+    assert read_panel(store, "AAPL").close.ravel().tolist() == [185.0, 184.0]
+    code, out, _ = workbench("ingest", "--folder", str(folder))
+    assert "Nothing changed." in out
+    code, _, err = workbench("ingest", "--folder", str(folder), "--symbol", "KO")
+    assert code == 2
+    assert one_line(err)
+
+
+def test_kinds_and_lists_choose_what_is_asked_for(workbench: Run, store: Store) -> None:
+    code, out, _ = workbench("ingest", "--kind", "macro")
+    assert code == 0
+    assert "VIXCLS" in out
+    assert coverage(store).empty
+    code, _, err = workbench("ingest", "--kind", "prices")
+    assert code == 2
+    assert one_line(err)
+    code, out, _ = workbench("ingest", "--universe", "all", "--kind", "bars", "--start", "2018-12-03", "--end", "2018-12-31")
+    assert code == 0, out  # all that the source has
+    assert len(coverage(store)) == 27
+    code, out, _ = workbench("ingest", "--universe", "largest-etfs")
+    assert code == 1
+    assert "The sample has no symbol" in out
+
+
+def test_quality_is_checked_shown_and_mended(workbench: Run, store: Store) -> None:
+    code, _, err = workbench("quality")
+    assert code == 2
+    assert "No prices are stored yet" in err
+    days = pd.bdate_range("2023-01-02", periods=120)
+    close = 100 + np.random.default_rng(5).normal(0, 0.5, len(days)).cumsum()
+    close[60] *= 100  # a fault in pence
+    bars = pd.DataFrame({"symbol": "ABC", "ts": days, "close": close, "source": "sample"})
+    write_bars(store, check_bars(bars.reindex(columns=list(BAR_COLUMNS)))[0])
+    code, out, _ = workbench("quality", "check", "--symbol", "ABC")
+    assert code == 0, out
+    assert "repairs are proposed" in out
+    code, out, _ = workbench("quality", "repairs")
+    day = f"{days[60]:%Y-%m-%d}"
+    line = next(line for line in out.splitlines() if day in line)
+    assert "proposed" in line
+    check = line.split("│")[4].strip()
+    code, out, _ = workbench("quality", "--symbol", "ABC", "--list")
+    assert code == 0
+    assert "suspect" in out
+    assert day in out
+    code, out, _ = workbench("quality", "repair", "ABC", "sample", day, check)
+    assert code == 0
+    assert read_panel(store, "ABC", adjust=False).close[60, 0] == pytest.approx(close[60] / 100)
+    code, out, _ = workbench("quality", "repair", "ABC", "sample", day, check, "--dismiss")
+    assert "dismissed" in out
+    assert read_panel(store, "ABC", adjust=False).close[60, 0] == pytest.approx(close[60])
+    assert "No repair is proposed" in workbench("quality", "repairs")[1]
+    assert "dismissed" in workbench("quality", "repairs", "--all")[1]
+    code, _, err = workbench("quality", "--symbol", "ABD")
+    assert code == 2
+    assert "Did you mean ABC?" in err
 
 
 def test_the_pipeline_prints_what_to_do_and_the_report_is_written(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -69,11 +70,11 @@ def test_environment_sets(monkeypatch: pytest.MonkeyPatch, name: str, value: str
 
 
 def test_database_address_is_kept_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@host/name")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:hunter2@host/name")
     settings = get_settings()
     assert settings.database_url is not None
-    assert settings.database_url.get_secret_value() == "postgresql://user:secret@host/name"
-    assert "secret" not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+    assert settings.database_url.get_secret_value() == "postgresql://user:hunter2@host/name"
+    assert "hunter2" not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
 
 
 @pytest.mark.parametrize("field", sorted(Settings.model_fields))
@@ -101,6 +102,8 @@ def test_real_env_file_is_the_one_in_the_project_folder() -> None:
         ("WORKBENCH_HORIZON", "-1"),
         ("WORKBENCH_APP_PORT", "0"),
         ("WORKBENCH_MLFLOW_PORT", "65536"),
+        ("WORKBENCH_VAULT_PATH", "secret"),
+        ("WORKBENCH_VAULT_PATH", "/secret/workbench"),
     ],
 )
 def test_wrong_value_is_one_line_that_names_the_variable(
@@ -114,6 +117,30 @@ def test_wrong_value_is_one_line_that_names_the_variable(
     assert repr(value) in message
     assert ".env.example" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("WORKBENCH_SEEDS", "WORKBENCH_SEED"), ("workbench_hom", "WORKBENCH_HOME"), ("WORKBENCH_PORT", "WORKBENCH_")],
+)
+def test_misspelt_variable_is_told_apart_from_none(monkeypatch: pytest.MonkeyPatch, name: str, meant: str) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(ConfigError, match=f"There is no setting {name}, which the environment has. .*{meant}"):
+        get_settings()
+
+
+def test_misspelt_name_in_the_env_file_is_told_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("WORKBENCH_WORLD=20\n")
+    with pytest.raises(ConfigError, match=r"no setting WORKBENCH_WORLD, which the file \.env has\. .*WORKBENCH_WORLDS"):
+        get_settings()
+
+
+def test_variables_of_the_containers_are_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_UID", "1000")
+    compose = set(re.findall(r"\$\{(WORKBENCH_\w+)", (ROOT / "docker-compose.yml").read_text()))
+    for name in compose:
+        monkeypatch.setenv(name, "")
+    get_settings()
 
 
 def test_settings_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

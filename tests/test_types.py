@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 from pydantic import ValidationError
 
 from quantlib.errors import DataError
+from quantlib.grades import Flag
 from quantlib.types import PRICE_FIELDS, Instrument, Panel, as_date, check_span
 
 WEEK = pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05", "2024-01-08"])
@@ -143,6 +145,13 @@ def test_instrument_is_frozen_hashable_and_survives_json() -> None:
     assert len({one, Instrument(**one.model_dump())}) == 1
     with pytest.raises(ValidationError, match="frozen"):
         one.name = "x"
+
+
+def test_an_instrument_is_not_delisted_before_it_is_listed() -> None:
+    twitter = Instrument(symbol="TWTR", listed=date(2013, 11, 7), delisted=date(2022, 10, 27))
+    assert Instrument.model_validate_json(twitter.model_dump_json()) == twitter
+    with pytest.raises(ValidationError, match="delisted on 2013-11-07, before it is listed on 2022-10-27"):
+        Instrument(symbol="TWTR", listed=date(2022, 10, 27), delisted=date(2013, 11, 7))
 
 
 def test_instrument_refuses_unknown_kinds_and_fields() -> None:
@@ -386,6 +395,53 @@ def test_append_refuses_other_symbols_and_overlapping_days(panel: Panel) -> None
         panel.append(panel.select(["PEP", "KO"]))
     with pytest.raises(DataError, match="ascending and unique"):
         panel.append(panel.tail(1))
+
+
+SATURDAY = pd.Timestamp("2024-01-06")
+FLAGS = (
+    Flag(WEEK[0], "KO", "repaired", "was 6000"),
+    Flag(WEEK[2], "KO", "late"),
+    Flag(WEEK[2], "PEP", "disagree"),
+    Flag(SATURDAY, "PEP", "late", "no bar"),
+    Flag(pd.Timestamp("2024-01-09"), "KO", "suspect", "the newest is missing"),
+)
+
+
+@pytest.fixture
+def doubted(panel: Panel) -> Panel:
+    return replace(panel, flags=FLAGS[::-1])
+
+
+def test_flags_follow_every_cut(doubted: Panel) -> None:
+    assert doubted.flags == FLAGS, "by date and symbol"
+    assert doubted.until("2024-01-04").flags == FLAGS[:3]
+    assert doubted.until("2024-01-08").flags == FLAGS[:4]
+    assert doubted.until("2024-01-09").flags == FLAGS
+    assert doubted.window("2024-01-03", "2024-01-06").flags == FLAGS[1:4]
+    assert doubted.tail(1).flags == FLAGS[4:]
+    assert doubted.tail(2).flags == FLAGS[3:]
+    assert doubted.tail(0).flags == ()
+    assert doubted.tail(9).flags == FLAGS
+    assert doubted.select(["KO"]).flags == (FLAGS[0], FLAGS[1], FLAGS[4])
+    assert doubted.complete().flags == (FLAGS[0], *FLAGS[3:]), "without those of the day that is left out"
+    early, late = doubted.until("2024-01-04"), doubted.window("2024-01-05")
+    assert early.append(late).flags == FLAGS
+    assert early.append(replace(late, flags=FLAGS)).flags == FLAGS, "each once"
+
+
+def test_a_panel_s_grade_is_its_worst_and_no_part_of_its_identity(panel: Panel, doubted: Panel) -> None:
+    assert panel.grade == "ok"
+    assert doubted.grade == "suspect"
+    assert doubted.until("2024-01-08").grade == "disagree"
+    assert doubted.until("2024-01-02").grade == "repaired"
+    assert doubted.snapshot_id == panel.snapshot_id
+
+
+def test_flags_of_other_symbols_or_with_unknown_grades_are_refused(panel: Panel) -> None:
+    with pytest.raises(DataError, match="'KOO', which is not in the panel"):
+        replace(panel, flags=(Flag(WEEK[0], "KOO", "late"),))
+    with pytest.raises(DataError, match=r"no grade 'latte'. Did you mean late\?"):
+        replace(panel, flags=(Flag(WEEK[0], "KO", "latte"),))  # type: ignore[arg-type]  # that is the point
 
 
 def test_an_empty_panel_is_a_panel(panel: Panel) -> None:

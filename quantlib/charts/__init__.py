@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quantlib.charts.coverage import coverage_heatmap, vendors_side_by_side
 from quantlib.charts.figure import alt_text, stack, table_behind
 from quantlib.charts.performance import compare_runs, drawdown, equity_curves, metric_intervals
 from quantlib.charts.positions import trades_on_price, weights_over_time
@@ -16,6 +17,7 @@ __all__ = [
     "alt_text",
     "candlestick",
     "compare_runs",
+    "coverage_heatmap",
     "drawdown",
     "equity_curves",
     "fan_chart",
@@ -32,5 +34,6 @@ __all__ = [
     "table_behind",
     "thin",
     "trades_on_price",
+    "vendors_side_by_side",
     "weights_over_time",
 ]

@@ -6,7 +6,7 @@ from quantlib.models.base import Row
 from quantlib.models.events import News, Release, SecurityEvent, Sentiment, WorldEvent
 from quantlib.models.macro import DerivedValue, MacroSeries, Observation
 from quantlib.models.market import Action, Bar, BarGrade, BarRevision, Measure, Membership, Repair, SourceRow
-from quantlib.models.ops import QuarantinedRow, StoredPayload, VendorState
+from quantlib.models.ops import JobProgress, Occurrence, QuarantinedRow, Schedule, StoredPayload, VendorState
 
 MODELS: dict[str, type[Row]] = {
     "payloads": StoredPayload,
@@ -28,6 +28,9 @@ MODELS: dict[str, type[Row]] = {
     "derived": DerivedValue,
     "quarantine": QuarantinedRow,
     "vendors": VendorState,
+    "job_progress": JobProgress,
+    "schedules": Schedule,
+    "occurrences": Occurrence,
 }
 
 __all__ = ["MODELS", "Row"]

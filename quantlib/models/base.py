@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
+
+def _no_truth(value: Any) -> Any:
+    """Refuse True and False, which Python would count as 1 and 0."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("truth_value", "a truth value is no number")
+    return value
+
+
+BY_SERVER = "set by the server"
+"""Mark of a field that is None only until the row is written."""
+Stamp = Annotated[datetime | None, BY_SERVER]
 Name = Annotated[str, Field(min_length=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, BeforeValidator(_no_truth), Field(allow_inf_nan=False)]
 
 
 class Row(BaseModel):
@@ -25,6 +38,8 @@ class Row(BaseModel):
         to when a version was what was known, and are set by the store.
     known
         Column with the moment the fact was public; before a series was first recorded, an as-of read goes by it.
+    recorded_by
+        The columns that tell one series from another; each is known to be recorded since its first row was.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +48,7 @@ class Row(BaseModel):
     key: ClassVar[tuple[str, ...]]
     versioned: ClassVar[bool] = False
     known: ClassVar[str] = ""
+    recorded_by: ClassVar[tuple[str, ...]] = ("source",)
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ class SecurityEvent(Row):
     key: ClassVar[tuple[str, ...]] = ("symbol", "source", "kind", "ts")
     versioned: ClassVar[bool] = True
     known: ClassVar[str] = "ts"
+    recorded_by: ClassVar[tuple[str, ...]] = ("symbol", "source")
 
     symbol: Name = Field(description="Symbol in the universe's spelling.")
     source: Name = Field(description="Vendor that said so.")
@@ -57,14 +58,15 @@ class WorldEvent(Row):
     key: ClassVar[tuple[str, ...]] = ("id",)
     versioned: ClassVar[bool] = True
     known: ClassVar[str] = "happened_at"
+    recorded_by: ClassVar[tuple[str, ...]] = ()
 
     id: Name = Field(description="Short name with the year, such as lehman-2008.")
     happened_at: datetime = Field(description="Moment it became public; midday of the day where only the day is known.")
     day: date = Field(description="Day in the time zone given.")
     time_zone: Name = Field(description="IANA zone of the place it is dated by.")
-    kind: Literal["monetary", "market", "economic", "geopolitical", "disaster"] = Field(description="What sort of event.")
+    kind: Literal["monetary", "market", "economic", "geopolitical", "disaster"] = Field(description="Its sort.")
     title: Name = Field(description="What happened, in one line.")
-    affected: list[str] = Field(description="Markets it moved, such as us_equities, oil, gold, usd, rates, crypto.")
+    affected: list[str] = Field(description="Markets it moved, such as us_equities, oil, gold or rates.")
     source: str = Field(description="Where this can be looked up.")
 
 
@@ -93,6 +95,7 @@ class Sentiment(Row):
     key: ClassVar[tuple[str, ...]] = ("symbol", "source", "measure", "scored_at", "about")
     versioned: ClassVar[bool] = True
     known: ClassVar[str] = "scored_at"
+    recorded_by: ClassVar[tuple[str, ...]] = ("symbol", "source")
 
     symbol: Name = Field(description="Symbol in the universe's spelling.")
     source: Name = Field(description="Vendor that scored it.")

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from quantlib.models.base import Finite, Name, Row
+from quantlib.models.base import Finite, Name, Row, Stamp
 
 
 class MacroSeries(Row):
@@ -21,7 +21,7 @@ class MacroSeries(Row):
     unit: str = Field(default="", description="Unit of its values.")
     frequency: str = Field(default="", description="daily, weekly, monthly, quarterly or yearly.")
     source: str = Field(default="", description="Vendor.")
-    updated_at: datetime | None = Field(default=None, description="When the description last changed.")
+    updated_at: Stamp = Field(default=None, description="When the description last changed.")
 
 
 class Observation(Row):
@@ -30,6 +30,7 @@ class Observation(Row):
     table: ClassVar[str] = "macro.observations"
     key: ClassVar[tuple[str, ...]] = ("series", "source", "period", "released_at")
     known: ClassVar[str] = "released_at"
+    recorded_by: ClassVar[tuple[str, ...]] = ("series", "source")
 
     series: Name = Field(description="Key of the series.")
     source: Name = Field(description="Vendor.")
@@ -39,7 +40,7 @@ class Observation(Row):
         description="recorded: a known release time; estimated: the period plus the usual delay."
     )
     value: Finite = Field(description="The value.")
-    recorded_at: datetime | None = Field(default=None, description="When the row was written.")
+    recorded_at: Stamp = Field(default=None, description="When the row was written.")
 
 
 class DerivedValue(Row):
@@ -54,4 +55,4 @@ class DerivedValue(Row):
     value: Finite = Field(description="The value.")
     source: Name = Field(description="Source of the prices it was computed from.")
     code_version: Name = Field(description="Hash of the code that computed it.")
-    computed_at: datetime | None = Field(default=None, description="When it was computed.")
+    computed_at: Stamp = Field(default=None, description="When it was computed.")

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from quantlib.models.base import Finite, Name, Positive, Row
+from quantlib.models.base import Finite, Name, Positive, Row, Stamp
 
 
 class Bar(Row):
@@ -16,6 +16,7 @@ class Bar(Row):
     table: ClassVar[str] = "market_data.bars"
     key: ClassVar[tuple[str, ...]] = ("symbol", "source", "ts")
     known: ClassVar[str] = "ts"
+    recorded_by: ClassVar[tuple[str, ...]] = ("symbol", "source")
 
     symbol: Name = Field(description="Symbol in the universe's spelling.")
     source: Name = Field(description="Vendor, a key of SOURCES.")
@@ -28,7 +29,7 @@ class Bar(Row):
     adj_close: Positive | None = Field(
         default=None, description="Close adjusted by the vendor; NULL where the store adjusts by actions on read."
     )
-    recorded_at: datetime | None = Field(default=None, description="When this version was written.")
+    recorded_at: Stamp = Field(default=None, description="When this version was written.")
 
 
 class BarRevision(Row):
@@ -57,6 +58,7 @@ class Action(Row):
     key: ClassVar[tuple[str, ...]] = ("symbol", "source", "ts", "kind")
     versioned: ClassVar[bool] = True
     known: ClassVar[str] = "ts"
+    recorded_by: ClassVar[tuple[str, ...]] = ("symbol", "source")
 
     symbol: Name = Field(description="Symbol in the universe's spelling.")
     source: Name = Field(description="Vendor that said so.")
@@ -72,6 +74,7 @@ class Measure(Row):
     key: ClassVar[tuple[str, ...]] = ("symbol", "source", "ts", "measure")
     versioned: ClassVar[bool] = True
     known: ClassVar[str] = "ts"
+    recorded_by: ClassVar[tuple[str, ...]] = ("symbol", "source")
 
     symbol: Name = Field(description="Symbol in the universe's spelling.")
     source: Name = Field(description="Vendor that said so.")
@@ -88,10 +91,11 @@ class Membership(Row):
     key: ClassVar[tuple[str, ...]] = ("list", "symbol", "member_from")
     versioned: ClassVar[bool] = True
     known: ClassVar[str] = "member_from"
+    recorded_by: ClassVar[tuple[str, ...]] = ("list",)
 
     list: Name = Field(description="Name of the list.")
     symbol: Name = Field(description="Member.")
-    member_from: date = Field(description="First day on the list; the day it was drawn up where nothing earlier is known.")
+    member_from: date = Field(description="First day on the list; the day it was drawn up where no earlier is known.")
     member_to: date | None = Field(default=None, description="First day off the list; NULL while on it.")
     basis: Literal["history", "drawn_up"] = Field(
         description="history: dates from a record of changes; drawn_up: only known as a list of that day."
@@ -125,7 +129,7 @@ class BarGrade(Row):
     check_name: Name = Field(description="The check that found it.")
     grade: Literal["late", "filled", "repaired", "disagree", "suspect"] = Field(description="How bad it is.")
     reason: str = Field(description="What was seen, with numbers.")
-    found_at: datetime | None = Field(default=None, description="When it was found first.")
+    found_at: Stamp = Field(default=None, description="When it was found first.")
 
 
 class Repair(Row):
@@ -142,5 +146,5 @@ class Repair(Row):
     after: dict[str, float | None] = Field(description="Values proposed, by column.")
     reason: str = Field(description="Why.")
     status: Literal["proposed", "applied", "dismissed"] = Field(default="proposed", description="What was decided.")
-    proposed_at: datetime | None = Field(default=None, description="When it was proposed first.")
+    proposed_at: Stamp = Field(default=None, description="When it was proposed first.")
     decided_at: datetime | None = Field(default=None, description="When it was decided.")

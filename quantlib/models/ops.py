@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from quantlib.models.base import Name, Row
+from quantlib.models.base import BY_SERVER, Name, Row, Stamp
 
 
 class StoredPayload(Row):
@@ -23,7 +23,7 @@ class StoredPayload(Row):
     asked: dict[str, Any] = Field(description="Span and address of the request, without keys.")
     status: int = Field(description="HTTP status; 200 where there is no HTTP.")
     body: bytes = Field(description="Body as delivered, compressed with gzip.")
-    fetched_at: datetime | None = Field(default=None, description="When it came first.")
+    fetched_at: Stamp = Field(default=None, description="When it came first.")
 
 
 class QuarantinedRow(Row):
@@ -32,15 +32,17 @@ class QuarantinedRow(Row):
     table: ClassVar[str] = "ops.quarantine"
     key: ClassVar[tuple[str, ...]] = ("id",)
 
-    id: int | None = Field(default=None, description="Number, given by the server.")
+    id: Annotated[int | None, BY_SERVER] = Field(default=None, description="Number, given by the server.")
     source: Name = Field(description="Vendor.")
     kind: Name = Field(description="Table the row was meant for.")
     name: str = Field(description="Symbol or series.")
     row: dict[str, Any] = Field(description="The row as it came.")
     reason: Name = Field(description="Rule it breaks.")
-    payload_id: str | None = Field(default=None, description="Answer it came in; NULL for files, which name themselves.")
-    first_seen_at: datetime | None = Field(default=None, description="When it came first.")
-    last_seen_at: datetime | None = Field(default=None, description="When it came last.")
+    payload_id: str | None = Field(
+        default=None, description="Answer it came in; NULL for files, which name themselves."
+    )
+    first_seen_at: Stamp = Field(default=None, description="When it came first.")
+    last_seen_at: Stamp = Field(default=None, description="When it came last.")
     times: int = Field(default=1, description="How often it came.")
 
 
@@ -53,6 +55,64 @@ class VendorState(Row):
     source: Name = Field(description="Key in SOURCES.")
     failures: int = Field(default=0, description="Faults in a row since the last success.")
     open_until: datetime | None = Field(default=None, description="Until then it is not asked; NULL while closed.")
+    trial_until: datetime | None = Field(
+        default=None, description="After a pause one process asks again; until then, the others wait for it."
+    )
     last_success_at: datetime | None = Field(default=None, description="Last good answer.")
     last_error_at: datetime | None = Field(default=None, description="Last fault.")
     last_error: str = Field(default="", description="What it was, in words.")
+
+
+class JobProgress(Row):
+    """What is known of each job beside the queue's own tables: why it runs, how far it is, what came of it."""
+
+    table: ClassVar[str] = "ops.job_progress"
+    key: ClassVar[tuple[str, ...]] = ("job_id",)
+
+    job_id: int = Field(description="Number of the job in jobs.procrastinate_jobs.")
+    reason: str = Field(default="", description="Why it was started: by whom, by which schedule, after which job.")
+    queued_at: Stamp = Field(default=None, description="When it was put into the queue.")
+    done: int = Field(default=0, ge=0, description="Steps done.")
+    total: int = Field(default=0, ge=0, description="Steps in all; 0 while not known.")
+    label: str = Field(default="", description="What it is at.")
+    outcome: Literal["", "done", "skipped", "failed", "cancelled"] = Field(
+        default="", description="What came of it; empty until it has ended."
+    )
+    said: str = Field(default="", description="Result, reason for skipping, or error, in a sentence.")
+    mark: str = Field(
+        default="", description="State of the data it has seen; where that is the same next time, it skips."
+    )
+    traceback: str = Field(default="", description="Where an error arose, for whoever mends it.")
+    updated_at: Stamp = Field(default=None, description="When any of this last changed.")
+
+
+class Schedule(Row):
+    """What runs by itself, and when."""
+
+    table: ClassVar[str] = "ops.schedules"
+    key: ClassVar[tuple[str, ...]] = ("name",)
+
+    name: Name = Field(description="Its name.")
+    task: Name = Field(description="Key in TASKS.")
+    args: dict[str, Any] = Field(default_factory=dict, description="Arguments of the task.")
+    trigger: Name = Field(description="When, such as `XNYS close + 45 min` or `every day 06:00 UTC`.")
+    enabled: bool = Field(default=False, description="Whether it is on.")
+    enabled_at: datetime | None = Field(
+        default=None, description="When it was last turned on; nothing due before that is caught up."
+    )
+    note: str = Field(default="", description="What it is for, for people.")
+
+
+class Occurrence(Row):
+    """Every moment a schedule came due: it was run, or covered by the run of a later one after a pause."""
+
+    table: ClassVar[str] = "ops.occurrences"
+    key: ClassVar[tuple[str, ...]] = ("schedule", "at")
+
+    schedule: Name = Field(description="Name of the schedule.")
+    at: datetime = Field(description="The moment it was due.")
+    outcome: Literal["run", "covered"] = Field(
+        description="run: a job was started for it; covered: by a later one's job."
+    )
+    job_id: int = Field(description="Number of that job.")
+    decided_at: Stamp = Field(default=None, description="When the job was put into the queue.")

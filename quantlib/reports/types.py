@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from quantlib.grades import Grade
 from quantlib.reports.figures import frozen_figure
 
 Action = Literal["hold", "enter", "exit", "rebalance", "stay out"]
@@ -208,6 +209,8 @@ class Report(Record):
         key, which is shown after those. Plotly figures are taken as they are and kept as plain JSON.
     provenance
         What it was made from.
+    data_grade, data_doubts
+        The worst grade of the prices it stands on, and sentences on what is doubtful about them.
     disclaimers
         Sentences at the head and foot.
     """
@@ -217,4 +220,6 @@ class Report(Record):
     recommendations: tuple[Recommendation, ...]
     figures: dict[str, dict[str, FigureJson]] = {}
     provenance: Provenance
+    data_grade: Grade = "ok"
+    data_doubts: tuple[str, ...] = ()
     disclaimers: tuple[str, ...] = (ADVICE,)

@@ -278,6 +278,8 @@ class Source:
         Whether its parser has been tested on a recorded real answer, not only on the vendor's documentation.
     sample
         Whether the data is a fixed sample: every page must call it one.
+    local
+        Whether it reads files of this machine: it is pointed at a folder, and its answers are not kept.
     series
         Macro series asked for by default.
     smoke
@@ -299,6 +301,7 @@ class Source:
     rates: tuple[Rate, ...] = ()
     verified: bool = True
     sample: bool = False
+    local: bool = False
     series: tuple[Series, ...] = ()
     smoke: Ask | None = None
 

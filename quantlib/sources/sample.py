@@ -24,8 +24,19 @@ from pathlib import Path
 import pandas as pd
 
 from quantlib.errors import SourceError, nearest
-from quantlib.sources.base import EmptyError, FormatError, NotFoundError, Parsed, Payload, Series, bars_frame, within
-from quantlib.types import MACRO_COLUMNS, DateLike, check_span
+from quantlib.sources.base import (
+    Ask,
+    Call,
+    EmptyError,
+    FormatError,
+    NotFoundError,
+    Parsed,
+    Payload,
+    Series,
+    bars_frame,
+    within,
+)
+from quantlib.types import MACRO_COLUMNS
 
 NAME = "sample"
 STOCKS = (
@@ -113,38 +124,27 @@ def _columns(symbol: str) -> pd.DataFrame:
     raise NotFoundError(f"The sample has no symbol {symbol!r}. {nearest(symbol, (*SYMBOLS, *_COLUMNS), limit=40)}")
 
 
-def request(
-    symbol: str,
-    start: DateLike | None = None,
-    end: DateLike | None = None,
-    *,
-    home: Path | None = None,
-) -> Payload:
+def request(ask: Ask, call: Call) -> Payload:
     """Return one symbol's or macro series' columns as CSV text, read from the installed wheels.
 
     Parameters
     ----------
-    symbol
-        One of `SYMBOLS` or `SERIES`.
-    start, end
-        Span to keep, both ends included.
-    home
-        Not used: the sample caches nothing on disk.
+    ask
+        The name of one of `SYMBOLS` or `SERIES`.
+    call
+        Not used: nothing is asked over a network.
 
     Raises
     ------
     NotFoundError
         The sample has no such symbol.
-    DataError
-        The span is not made of dates, or ends before it starts.
 
     Examples
     --------
-    >>> parse(request("KO", "2022-12-27")).bars["close"].tolist()
+    >>> parse(request(Ask.of("bars", "KO", "2022-12-27"), Call(Path()))).bars["close"].tolist()
     [63.24, 62.609]
     """
-    first, last = check_span(start, end)
-    return Payload(NAME, symbol, _columns(symbol).to_csv(), first, last)
+    return Payload(NAME, ask.kind, ask.name, _columns(ask.name).to_csv(), ask.start, ask.end)
 
 
 def parse(payload: Payload) -> Parsed:
@@ -158,9 +158,12 @@ def parse(payload: Payload) -> Parsed:
         The text is not a table this source wrote.
     """
     try:
-        raw = pd.read_csv(StringIO(payload.body), parse_dates=["Date"])
-    except ValueError as error:
-        raise FormatError(f"The sample's payload for {payload.symbol} is not a table of dates: {error}.") from None
+        raw = pd.read_csv(StringIO(payload.text))
+        for column in raw.columns.drop("Date"):
+            raw[column] = pd.to_numeric(raw[column])
+        raw["Date"] = pd.to_datetime(raw["Date"], format="%Y-%m-%d")
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"The sample's payload for {payload.name} is not a table of dates: {error}.") from None
     if "value" in raw:
         parsed = _macro(payload, raw)
         rows = len(parsed.macro)
@@ -169,12 +172,12 @@ def parse(payload: Payload) -> Parsed:
         rows = len(parsed.bars)
     else:
         raise FormatError(
-            f"The sample's payload for {payload.symbol} has columns {', '.join(map(str, raw))}; "
+            f"The sample's payload for {payload.name} has columns {', '.join(map(str, raw))}; "
             "accepted: Date with value, close only, or Open to Volume."
         )
     if not rows:
         raise EmptyError(
-            f"The sample has nothing for {payload.symbol} in the span asked for: "
+            f"The sample has nothing for {payload.name} in the span asked for: "
             f"it runs from {raw['Date'].min():%Y-%m-%d} to {raw['Date'].max():%Y-%m-%d}."
         )
     return parsed
@@ -189,16 +192,16 @@ def _bars(payload: Payload, raw: pd.DataFrame) -> Parsed:
         both = values["close"].notna()
         agree = both & ((values["close"] - values["close only"]).abs() <= _CENT)
         notes.append(
-            f"{payload.symbol}: {int(agree.sum())} of {int(both.sum())} days known twice agree to the cent and "
+            f"{payload.name}: {int(agree.sum())} of {int(both.sum())} days known twice agree to the cent and "
             "carry open, high, low and volume; on the others only the close is known."
         )
         values[list(_OHLCV.values())] = values[list(_OHLCV.values())].where(agree)
         values["close"] = values["close"].where(agree, values["close only"])
         values["adj_close"] = values["close"]
     if "volume" in values and (idle := int((values["volume"] == 0).sum())):
-        notes.append(f"{payload.symbol}: {idle} volumes of zero are kept as unknown.")
+        notes.append(f"{payload.name}: {idle} volumes of zero are kept as unknown.")
         values["volume"] = values["volume"].where(values["volume"] != 0)
-    bars = bars_frame(values.rename(columns={"Date": "ts"}), payload.symbol, payload.source)
+    bars = bars_frame(values.rename(columns={"Date": "ts"}), payload.name, payload.source)
     return Parsed(bars=within(bars, "ts", payload), notes=tuple(notes))
 
 
@@ -207,14 +210,14 @@ def _macro(payload: Payload, raw: pd.DataFrame) -> Parsed:
     period = pd.DatetimeIndex(known["Date"]).as_unit("us")
     frame = pd.DataFrame(
         {
-            "series": payload.symbol,
+            "series": payload.name,
             "period": period,
             "value": known["value"].to_numpy(),
-            "released_at": _COLUMNS[payload.symbol].released(period).tz_localize("UTC").as_unit("us"),
+            "released_at": _COLUMNS[payload.name].released(period).tz_localize("UTC").as_unit("us"),
             "release_basis": "estimated",
             "source": payload.source,
         }
     )
     absent = len(raw) - len(known)
-    notes = (f"{payload.symbol}: {absent} days without a value left out.",) if absent else ()
+    notes = (f"{payload.name}: {absent} days without a value left out.",) if absent else ()
     return Parsed(macro=within(frame[list(MACRO_COLUMNS)], "period", payload), notes=notes)

@@ -1,7 +1,7 @@
-"""Yahoo Finance: live daily bars, dividends and splits from its chart endpoint, through yfinance's session.
+"""Yahoo Finance: daily bars with dividends and splits, and earnings dates, through yfinance's session.
 
 Prices are adjusted for splits as of the day of the request; `adj_close` for dividends too. So a later split
-or dividend restates every earlier row.
+or dividend restates every earlier row. Earnings dates come from the page yfinance reads them from.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-import stamina
-
-from quantlib.sources.base import LimitError, Payload, UnreachableError
-from quantlib.sources.yahoo_chart import brief, parse
-from quantlib.types import DateLike, check_span
-
-__all__ = ["NAME", "parse", "request"]
+from quantlib.sources.base import Ask, Call, LimitError, Parsed, Payload, UnreachableError
+from quantlib.sources.transport import Answer, attempt, brief
+from quantlib.sources.yahoo_chart import parse_chart
+from quantlib.sources.yahoo_earnings import MOST, parse_earnings
 
 NAME = "yahoo"
-BASE_URL = "https://query2.finance.yahoo.com"
+CHART_URL = "https://query2.finance.yahoo.com"
+PAGE_URL = "https://finance.yahoo.com"
 _DAY = 86_400
 # An open end is written as a date in the far past or future: `range=max` would answer with monthly bars.
 _FIRST, _LAST = -2_208_988_800, 9_999_999_999
@@ -41,76 +39,43 @@ def _client(home: Path) -> Any:
     return YfData()
 
 
-def request(
-    symbol: str,
-    start: DateLike | None = None,
-    end: DateLike | None = None,
-    *,
-    home: Path,
-    base_url: str = BASE_URL,
-    timeout: float = 20.0,
-    attempts: int = 4,
-    wait: float = 1.0,
-) -> Payload:
-    """Return Yahoo's chart answer for one symbol; network faults, 429 and 5xx are tried again.
+def request(ask: Ask, call: Call) -> Payload:
+    """Return Yahoo's chart answer, or its page of earnings dates, for one symbol.
 
-    Parameters
-    ----------
-    symbol
-        In Yahoo's form: `BRK-B`, `^GSPC`, `BTC-USD`.
-    start, end
-        First and last session wanted, both included; None is as far as Yahoo goes.
-    home
-        Folder for yfinance's cookie cache.
-    base_url
-        Scheme and host that answer.
-    timeout
-        Seconds one attempt may take.
-    attempts
-        How often to try in all.
-    wait
-        Seconds before the second attempt, doubling after each, with jitter of as much again.
+    Symbols are written as in the universe: `BRK-B`, `^GSPC`, `BTC-USD`.
 
     Raises
     ------
     LimitError
-        Still refused after the last attempt.
+        Yahoo refuses; its client has then tried twice, with two kinds of cookie.
     UnreachableError
         Still no answer, or a server fault, after the last attempt.
-    DataError
-        The span is not made of dates, or ends before it starts.
     """
-    first, last = check_span(start, end)
-    url = f"{base_url}/v8/finance/chart/{quote(symbol, safe='')}"
-    # A session in the far east begins on the UTC day before, one in the far west ends on the day after.
-    params = {
-        "period1": _FIRST if first is None else int(first.timestamp()) - _DAY,
-        "period2": _LAST if last is None else int(last.timestamp()) + 2 * _DAY,
-        "interval": "1d",
-        "includePrePost": "false",
-        "events": "div,splits",
-    }
-    retry = stamina.retry_context(
-        on=(LimitError, UnreachableError),
-        attempts=attempts,
-        timeout=None,
-        wait_initial=wait,
-        wait_max=8 * wait,
-        wait_jitter=wait,
-    )
-    for attempt in retry:
-        with attempt:
-            status, body = _get(url, params, home=home, timeout=timeout)
-    return Payload(NAME, symbol, body, first, last, status)
+    params: dict[str, object]
+    if ask.kind == "earnings":
+        url = f"{call.base_url or PAGE_URL}/calendar/earnings"
+        params = {"symbol": ask.name, "offset": 0, "size": MOST}
+    else:
+        url = f"{call.base_url or CHART_URL}/v8/finance/chart/{quote(ask.name, safe='')}"
+        # A session in the far east begins on the UTC day before, one in the far west ends on the day after.
+        params = {
+            "period1": _FIRST if ask.start is None else int(ask.start.timestamp()) - _DAY,
+            "period2": _LAST if ask.end is None else int(ask.end.timestamp()) + 2 * _DAY,
+            "interval": "1d",
+            "includePrePost": "false",
+            "events": "div,splits",
+        }
+    answer = attempt(call, NAME, lambda: _get(url, params, call))
+    return Payload(NAME, ask.kind, ask.name, answer.text, ask.start, ask.end, answer.status, answer.url)
 
 
-def _get(url: str, params: dict[str, object], *, home: Path, timeout: float) -> tuple[int, str]:
-    """Return status and text of one attempt, with what is worth another one raised as such."""
+def _get(url: str, params: dict[str, object], call: Call) -> Answer:
+    """Return the answer of one attempt, with what is worth another one raised as such."""
     from yfinance.exceptions import YFRateLimitError  # noqa: PLC0415  its import takes two seconds
 
-    client = _client(home)
+    client = _client(call.home)
     try:
-        answer = client.get(url, params=params, timeout=timeout)
+        answer = client.get(url, params=params, timeout=call.timeout)
     except YFRateLimitError:
         raise LimitError("Yahoo refuses for now: too many requests (HTTP 429). Try again in some minutes.") from None
     except Exception as error:  # noqa: BLE001  where Yahoo's cookie pages change, yfinance raises anything
@@ -119,4 +84,15 @@ def _get(url: str, params: dict[str, object], *, home: Path, timeout: float) -> 
     status = int(answer.status_code)
     if status >= 500:
         raise UnreachableError(f"Yahoo has a fault of its own (HTTP {status}). Try again later.")
-    return status, str(answer.text)
+    return Answer(status, str(answer.text), f"{url}?{urlencode(params)}")
+
+
+def parse(payload: Payload) -> Parsed:
+    """Return what an answer says: bars, dividends and splits of a chart, or the earnings dates of a page.
+
+    Raises
+    ------
+    SourceError
+        Of the kind the answer says; see `parse_chart` and `parse_earnings`.
+    """
+    return parse_earnings(payload) if payload.kind == "earnings" else parse_chart(payload)

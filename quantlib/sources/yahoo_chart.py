@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from quantlib.errors import SourceError
 from quantlib.sources.base import (
-    ACTION_COLUMNS,
     EmptyError,
     FormatError,
     LimitError,
@@ -17,16 +18,13 @@ from quantlib.sources.base import (
     bars_frame,
     within,
 )
+from quantlib.sources.reading import ActionRow, Part, actions_frame, read
+from quantlib.sources.transport import brief
 
 _DAY = 86_400
 
 
-class _Part(BaseModel):
-    # Strict: a number that arrives as text is a changed format, not something to guess at.
-    model_config = ConfigDict(strict=True, frozen=True)
-
-
-class _Quote(_Part):
+class _Quote(Part):
     open: list[float | None] | None = None
     high: list[float | None] | None = None
     low: list[float | None] | None = None
@@ -34,41 +32,41 @@ class _Quote(_Part):
     volume: list[float | None] | None = None
 
 
-class _AdjClose(_Part):
+class _AdjClose(Part):
     adjclose: list[float | None] | None = None
 
 
-class _Indicators(_Part):
+class _Indicators(Part):
     quote: list[_Quote] = Field(min_length=1)
-    adjclose: list[_AdjClose] = []
+    adjclose: list[_AdjClose] = Field(default_factory=list)
 
 
-class _Dividend(_Part):
+class _Dividend(Part):
     date: int
     amount: float
 
 
-class _Split(_Part):
+class _Split(Part):
     date: int
     numerator: float = Field(gt=0)
     denominator: float = Field(gt=0)
 
 
-class _Events(_Part):
-    dividends: dict[str, _Dividend] = {}
-    splits: dict[str, _Split] = {}
+class _Events(Part):
+    dividends: dict[str, _Dividend] = Field(default_factory=dict)
+    splits: dict[str, _Split] = Field(default_factory=dict)
 
 
-class _Session(_Part):
+class _Session(Part):
     start: int
     end: int
 
 
-class _TradingPeriod(_Part):
+class _TradingPeriod(Part):
     regular: _Session
 
 
-class _Meta(_Part):
+class _Meta(Part):
     symbol: str
     granularity: str = Field(alias="dataGranularity")
     zone: str = Field(alias="exchangeTimezoneName")
@@ -76,29 +74,29 @@ class _Meta(_Part):
     period: _TradingPeriod | None = Field(default=None, alias="currentTradingPeriod")
 
 
-class _Result(_Part):
+class _Result(Part):
     meta: _Meta
     indicators: _Indicators
     timestamp: list[int] | None = None
     events: _Events | None = None
 
 
-class _Fault(_Part):
+class _Fault(Part):
     code: str | None = None
     description: str | None = None
 
 
-class _Chart(_Part):
+class _Chart(Part):
     result: list[_Result] | None = None
     error: _Fault | None = None
 
 
-class _Body(_Part):
+class _Body(Part):
     chart: _Chart | None = None
     finance: _Chart | None = None  # where Yahoo's gateway, not the chart service, reports a fault
 
 
-def parse(payload: Payload) -> Parsed:
+def parse_chart(payload: Payload) -> Parsed:
     """Return the finished daily bars, dividends and splits of a chart answer.
 
     Rows without a close are dropped, never filled; so is the session still running when the answer was
@@ -116,7 +114,7 @@ def parse(payload: Payload) -> Parsed:
     FormatError
         Not JSON, cut short, not daily, another symbol, or a part missing.
     """
-    symbol = payload.symbol
+    symbol = payload.name
     result = _result(payload)
     meta = result.meta
     if meta.symbol.upper() != symbol.upper():
@@ -140,27 +138,13 @@ def parse(payload: Payload) -> Parsed:
     bars = within(bars_frame(known, symbol, payload.source), "ts", payload)
     if bars.empty:
         raise EmptyError(f"Yahoo has no finished session of {symbol} in the span asked for.")
-    return Parsed(bars=bars, actions=within(_actions(result, symbol), "ts", payload), notes=tuple(notes))
+    return Parsed(bars=bars, actions=within(_actions(result, payload), "ts", payload), notes=tuple(notes))
 
 
 def _result(payload: Payload) -> _Result:
     """Return the one result of the body, or raise what the body says instead."""
-    symbol = payload.symbol
-    try:
-        body = _Body.model_validate_json(payload.body)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        if first["type"] == "json_invalid":
-            what = "a web page" if payload.body.lstrip()[:1] == "<" else "text that is not whole JSON"
-            raise FormatError(
-                f"Yahoo answered {symbol} with {what} (HTTP {payload.status}, {len(payload.body)} characters): "
-                f"{brief(payload.body)!r}. Try again later."
-            ) from None
-        place = ".".join(map(str, first["loc"]))
-        raise FormatError(
-            f"Yahoo's answer for {symbol} has changed its form at {place}: {first['msg']}. "
-            "Look for a newer version of the workbench."
-        ) from None
+    symbol = payload.name
+    body = read(_Body, payload.text, payload, "Yahoo")
     part = body.chart or body.finance
     if part is None:
         raise FormatError(f"Yahoo's answer for {symbol} has no part named chart (HTTP {payload.status}).")
@@ -203,9 +187,13 @@ def _columns(result: _Result, seconds: list[int]) -> pd.DataFrame:
 def _sessions(seconds: list[int], meta: _Meta) -> pd.DatetimeIndex:
     """Return the session date of each moment: its calendar date where the exchange stands, summer time included."""
     try:
-        moments = pd.DatetimeIndex(pd.to_datetime(seconds, unit="s", utc=True)).tz_convert(meta.zone)
-    except KeyError:
-        raise FormatError(f"Yahoo names a time zone for {meta.symbol} that is not known: {meta.zone!r}.") from None
+        zone = ZoneInfo(meta.zone)
+    except (KeyError, ValueError, IndexError, OSError):  # by the name: no such zone, a path, nothing, a folder
+        raise FormatError(
+            f"Yahoo names a time zone for {meta.symbol} that is not known: {brief(meta.zone)!r}."
+        ) from None
+    try:
+        moments = pd.DatetimeIndex(pd.to_datetime(seconds, unit="s", utc=True)).tz_convert(zone)
     except (ValueError, OverflowError):
         raise FormatError(f"Yahoo's answer for {meta.symbol} holds a time that is no date.") from None
     return moments.tz_localize(None).normalize().as_unit("us")
@@ -229,22 +217,13 @@ def _finished(rows: pd.DataFrame, meta: _Meta) -> tuple[pd.DataFrame, str]:
     return ended, f"the unfinished session of {today:%Y-%m-%d} is left out." if len(ended) < len(rows) else ""
 
 
-def _actions(result: _Result, symbol: str) -> pd.DataFrame:
+def _actions(result: _Result, payload: Payload) -> pd.DataFrame:
     events = result.events or _Events()
-    found = [(d.date, "dividend", d.amount) for d in events.dividends.values()]
-    found += [(s.date, "split", s.numerator / s.denominator) for s in events.splits.values()]
-    found.sort()
-    frame = pd.DataFrame(
-        {
-            "symbol": symbol,
-            "ts": _sessions([when for when, _, _ in found], result.meta),
-            "kind": [kind for _, kind, _ in found],
-            "value": [value for _, _, value in found],
-        }
-    )
-    return frame[list(ACTION_COLUMNS)].astype({"symbol": "str", "kind": "str", "value": "float64"})
-
-
-def brief(text: str) -> str:
-    """Return the first words of a text on one line."""
-    return " ".join(text.split())[:80]
+    dividends, splits = list(events.dividends.values()), list(events.splits.values())
+    days = _sessions([event.date for event in dividends] + [event.date for event in splits], result.meta).date
+    rows = [ActionRow(day, "dividend", event.amount) for day, event in zip(days, dividends, strict=False)]
+    rows += [
+        ActionRow(day, "split", event.numerator / event.denominator)
+        for day, event in zip(days[len(dividends) :], splits, strict=True)
+    ]
+    return actions_frame(rows, payload.name, payload.source)

@@ -10,9 +10,13 @@ Examples
 
 from __future__ import annotations
 
+from quantlib.store.adjust import adjustment_notes
 from quantlib.store.bars import check_bars, coverage, write_bars
+from quantlib.store.catalog import read_sources, write_sources
 from quantlib.store.counts import WriteCount
 from quantlib.store.database import Store
+from quantlib.store.delivered import read_bars
+from quantlib.store.grades import read_grades, save_grades
 from quantlib.store.ingests import IngestRecord, read_ingest_log, save_ingest
 from quantlib.store.instruments import (
     UniverseList,
@@ -22,7 +26,10 @@ from quantlib.store.instruments import (
     write_universe,
 )
 from quantlib.store.macro import check_observations, read_series, write_observations, write_series
+from quantlib.store.membership import read_members
 from quantlib.store.panels import read_panel
+from quantlib.store.payloads import PayloadRecord, list_payloads, read_payload, save_payload
+from quantlib.store.quarantine import quarantine, read_quarantine
 from quantlib.store.records import (
     RecommendationRecord,
     ReportRecord,
@@ -40,9 +47,13 @@ from quantlib.store.records import (
     touch_report,
     watermark,
 )
+from quantlib.store.repairs import decide_repair, propose_repairs, read_repairs, with_repairs
+from quantlib.store.rows import check_rows
+from quantlib.store.versions import read_versions, write_versions
 
 __all__ = [
     "IngestRecord",
+    "PayloadRecord",
     "RecommendationRecord",
     "ReportRecord",
     "RunRecord",
@@ -50,29 +61,48 @@ __all__ = [
     "StrategyRecord",
     "UniverseList",
     "WriteCount",
+    "adjustment_notes",
     "check_bars",
     "check_observations",
+    "check_rows",
     "coverage",
+    "decide_repair",
+    "list_payloads",
+    "propose_repairs",
+    "quarantine",
+    "read_bars",
+    "read_grades",
     "read_ingest_log",
     "read_instruments",
+    "read_members",
     "read_panel",
+    "read_payload",
+    "read_quarantine",
     "read_recommendations",
+    "read_repairs",
     "read_report",
     "read_reports",
     "read_runs",
     "read_series",
+    "read_sources",
     "read_strategies",
     "read_universe",
+    "read_versions",
+    "save_grades",
     "save_ingest",
+    "save_payload",
     "save_recommendations",
     "save_report",
     "save_runs",
     "save_strategies",
     "touch_report",
     "watermark",
+    "with_repairs",
     "write_bars",
     "write_instruments",
     "write_observations",
     "write_series",
+    "write_sources",
     "write_universe",
+    "write_versions",
 ]

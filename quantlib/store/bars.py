@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import adbc_driver_manager
 import numpy as np
@@ -125,6 +126,10 @@ def _floats(column: pd.Series) -> NDArray[np.float64]:
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
+_ANY = """
+SELECT EXISTS (SELECT FROM unnest($1::text[], $2::text[]) AS w (symbol, source),
+               LATERAL (SELECT FROM market_data.bars b WHERE b.symbol = w.symbol AND b.source = w.source LIMIT 1) one)
+"""
 _INCOMING = """
 CREATE TEMP TABLE incoming_bars (
     symbol text NOT NULL, ts date NOT NULL, open double precision, high double precision, low double precision,
@@ -192,19 +197,24 @@ def write_bars(store: Store, good: pd.DataFrame, *, at: datetime | None = None) 
     check_moment(at)
     if good.empty:
         return WriteCount()
-    table = _to_arrow(good)
     span = [good["ts"].min().date(), good["ts"].max().date()]
+    pairs = good[["symbol", "source"]].drop_duplicates()
     try:
         with store.bulk() as cursor:
-            cursor.execute(_INCOMING)
-            cursor.execute(_CHANGES)
-            cursor.adbc_ingest("incoming_bars", table, mode="append", temporary=True)
-            cursor.execute("ANALYZE incoming_bars")  # or the planner reads all bars to update a few
+            staged = _any_stored(cursor, pairs)
+            if staged:
+                _stage(cursor, good)
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('market_data.bars'))")
             cursor.fetchall()
             # The clock is read after the lock: versions of a row are then in the order they were written.
             cursor.execute("SELECT clock_timestamp()")
             stamp = at or cursor.fetchall()[0][0]
+            if not staged:
+                if not _any_stored(cursor, pairs):  # nothing to compare with: straight into the table
+                    table = _to_arrow(good).append_column("recorded_at", _stamps(stamp, len(good)))
+                    cursor.adbc_ingest("bars", table, mode="append", db_schema_name="market_data")
+                    return WriteCount(len(good))
+                _stage(cursor, good)
             cursor.execute(_COMPARE, span)
             cursor.execute("SELECT count(*) FILTER (WHERE is_new), count(*) FROM changed_bars")
             new, touched = cursor.fetchall()[0]
@@ -228,6 +238,24 @@ def _to_arrow(good: pd.DataFrame) -> pa.Table:
         values = good[name].to_numpy().astype("datetime64[D]") if name == "ts" else good[name]
         columns[name] = pa.array(values, type=kind, from_pandas=True)
     return pa.table(columns)
+
+
+def _any_stored(cursor: Any, pairs: pd.DataFrame) -> bool:
+    """Tell whether there is a bar of any of these symbols and sources."""
+    cursor.execute(_ANY, [pairs["symbol"].tolist(), pairs["source"].tolist()])
+    return bool(cursor.fetchall()[0][0])
+
+
+def _stage(cursor: Any, good: pd.DataFrame) -> None:
+    """Copy bars into a table of this transaction, to be compared with what is stored."""
+    cursor.execute(_INCOMING)
+    cursor.execute(_CHANGES)
+    cursor.adbc_ingest("incoming_bars", _to_arrow(good), mode="append", temporary=True)
+    cursor.execute("ANALYZE incoming_bars")  # or the planner reads all bars to update a few
+
+
+def _stamps(stamp: datetime, n: int) -> pa.Array:
+    return pa.repeat(pa.scalar(stamp, pa.timestamp("us", tz="UTC")), n)
 
 
 def coverage(store: Store) -> pd.DataFrame:

@@ -28,6 +28,10 @@ OLDEST = 15
 CONNECT_SECONDS = 10
 
 
+class LostError(ConfigError):
+    """The server went away, or cannot be reached; doing the same again later is safe."""
+
+
 class Store:
     """A PostgreSQL or TimescaleDB database, migrated and ready; safe to share between threads.
 
@@ -113,12 +117,12 @@ class Store:
             return connect(self._address)
         except (psycopg.OperationalError, adbc_driver_manager.Error) as error:
             if self._home is None:
-                raise ConfigError(why_unreachable(self._address, error)) from None
+                raise LostError(why_unreachable(self._address, error)) from None
         self._address = embedded.start(self._home)
         try:
             return connect(self._address)
         except (psycopg.OperationalError, adbc_driver_manager.Error) as error:
-            raise ConfigError(why_unreachable(self._address, error)) from None
+            raise LostError(why_unreachable(self._address, error)) from None
 
     def _connect(self) -> psycopg.Connection[Any]:
         def open_one(address: str) -> psycopg.Connection[Any]:
@@ -130,6 +134,12 @@ class Store:
 
         connection: psycopg.Connection[Any] = self._healed(open_one)
         return connection
+
+    def live_address(self) -> str:
+        """Return the libpq address to connect to now; the embedded server is started again if it has died."""
+        if self._home is not None:
+            self._address = embedded.start(self._home)
+        return self._address
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -252,7 +262,7 @@ def _plain_errors() -> Iterator[None]:
             raise
     else:
         return
-    raise ConfigError(
+    raise LostError(
         "The database went away in the middle of the operation. Do it again: nothing is half-written, and "
         "writing the same rows twice changes nothing."
     )

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from quantlib.errors import DataError, nearest
 from quantlib.store.counts import WriteCount
 from quantlib.store.database import Store
+from quantlib.store.membership import write_drawings
 from quantlib.store.upsert import upsert
 from quantlib.types import DateLike, Instrument, as_date
 
@@ -22,6 +23,7 @@ _INSTRUMENTS = sa.Table(
     sa.Column("symbol", sa.Text, primary_key=True),
     *(sa.Column(name, sa.Text) for name in ("name", "kind", "currency", "exchange", "sector")),
     sa.Column("tags", ARRAY(sa.Text)),
+    *(sa.Column(name, sa.Date) for name in ("listed", "delisted")),
     sa.Column("updated_at", sa.DateTime(timezone=True)),
 )
 _LISTS = sa.Table(
@@ -96,11 +98,11 @@ def write_universe(store: Store, lists: Iterable[UniverseList]) -> WriteCount:
     """Return how many memberships were new, changed (moved or left) and unchanged.
 
     A list written again under the same date becomes exactly what is given; one with a new date is kept
-    beside the old.
+    beside the old. The membership of the list (`read_members`) follows from all its dates.
     """
-    total = WriteCount()
+    total, written = WriteCount(), list(lists)
     with store.begin() as connection:
-        for one in lists:
+        for one in written:
             key = {"list": one.name, "drawn_at": one.drawn_at}
             upsert(connection, _LISTS, [key | {"title": one.title}])
             gone = connection.execute(
@@ -110,7 +112,23 @@ def write_universe(store: Store, lists: Iterable[UniverseList]) -> WriteCount:
             ).rowcount
             rows = [key | {"symbol": s, "position": i} for i, s in enumerate(one.symbols, start=1)]
             total = total.plus(upsert(connection, _MEMBERS, rows)).plus(WriteCount(changed=gone))
+    for name in dict.fromkeys(one.name for one in written):
+        write_drawings(store, name, _drawings(store, name))
     return total
+
+
+def _drawings(store: Store, name: str) -> dict[date, list[str]]:
+    """Return the symbols of a list by each day it was drawn up."""
+    query = (
+        sa.select(_LISTS.c.drawn_at, _MEMBERS.c.symbol)
+        .outerjoin(_MEMBERS, (_MEMBERS.c.list == _LISTS.c.list) & (_MEMBERS.c.drawn_at == _LISTS.c.drawn_at))
+        .where(_LISTS.c.list == name)
+    )
+    found: dict[date, list[str]] = {}
+    with store.begin() as connection:
+        for day, symbol in connection.execute(query):
+            found.setdefault(day, []).extend([symbol] if symbol else [])
+    return found
 
 
 def read_universe(store: Store, *, as_of: DateLike | None = None) -> dict[str, UniverseList]:

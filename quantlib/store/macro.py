@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from quantlib.errors import DataError, nearest
+from quantlib.store.asof import AsOf, read_as_of
 from quantlib.store.counts import WriteCount, check_moment
 from quantlib.store.database import Store
 from quantlib.store.upsert import upsert
-from quantlib.types import MACRO_COLUMNS, DateLike, as_date
+from quantlib.types import MACRO_COLUMNS
 
 BASES = ("recorded", "estimated")
 _SERIES = sa.Table(
@@ -189,7 +190,16 @@ def write_series(store: Store, frame: pd.DataFrame) -> WriteCount:
         return upsert(connection, _SERIES, rows, stamp="updated_at")
 
 
-def read_series(store: Store, series: str, as_of: DateLike | None = None, *, source: str | None = None) -> pd.Series:
+_READ_SERIES = """
+SELECT DISTINCT ON (period) period, value FROM macro.observations
+WHERE series = $1 AND source = $2 AND released_at < $3
+  AND (recorded_at < $3 OR NOT EXISTS (SELECT FROM macro.observations
+                                       WHERE series = $1 AND source = $2 AND recorded_at < $3))
+ORDER BY period, released_at DESC
+"""
+
+
+def read_series(store: Store, series: str, as_of: AsOf | None = None, *, source: str | None = None) -> pd.Series:
     """Return a series by period, each value in its newest vintage released by the end of `as_of` (UTC).
 
     Parameters
@@ -199,7 +209,8 @@ def read_series(store: Store, series: str, as_of: DateLike | None = None, *, sou
     series
         Its key.
     as_of
-        Nothing released after that day is seen; everything if None.
+        Nothing released after that day (or moment with its zone) is seen; everything if None. Where the series
+        was recorded by then, nothing recorded later is seen either, whenever it was released.
     source
         None takes the source with the newest period (of equal ones the first by name).
 
@@ -213,12 +224,15 @@ def read_series(store: Store, series: str, as_of: DateLike | None = None, *, sou
     DataError
         The series, or the source for it, is unknown.
     """
-    before = as_date(as_of, "as_of") + pd.Timedelta(days=1) if as_of is not None else pd.Timestamp("9999-12-31")
+    before = read_as_of(as_of).before
     with store.bulk() as cursor:
+        # Of sources that were recorded then the newest; loading another's history later changes nothing.
         cursor.execute(
-            "SELECT source, max(period) FROM macro.observations WHERE series = $1 "
-            "GROUP BY source ORDER BY max(period) DESC, source",
-            [series],
+            "SELECT source, min(recorded_at) < $2 AS live, "
+            "max(period) FILTER (WHERE released_at < $2 AND recorded_at < $2) AS seen, max(period) AS newest "
+            "FROM macro.observations WHERE series = $1 GROUP BY source "
+            "ORDER BY live DESC, seen DESC NULLS LAST, newest DESC, source",
+            [series, before],
         )
         sources = [row[0] for row in cursor.fetchall()]
         if not sources:
@@ -226,11 +240,7 @@ def read_series(store: Store, series: str, as_of: DateLike | None = None, *, sou
             raise DataError(f"No series {series!r} is stored. {nearest(series, [r[0] for r in cursor.fetchall()])}")
         if source is not None and source not in sources:
             raise DataError(f"Series {series!r} has no values from {source!r}. {nearest(source, sources)}")
-        cursor.execute(
-            "SELECT DISTINCT ON (period) period, value FROM macro.observations "
-            "WHERE series = $1 AND source = $2 AND released_at < $3 ORDER BY period, released_at DESC",
-            [series, source or sources[0], before.tz_localize("UTC").to_pydatetime()],
-        )
+        cursor.execute(_READ_SERIES, [series, source or sources[0], before])
         table = cursor.fetch_arrow_table()
     index = pd.DatetimeIndex(table["period"].to_numpy().astype("datetime64[us]"), name="period")
     return pd.Series(table["value"].to_numpy(), index=index, name=series, dtype="float64")

@@ -1,72 +1,75 @@
-"""Panels out of stored bars: which source, which version, and the scatter into [time, symbol] arrays."""
+"""Panels out of stored bars: the right versions, scattered into [time, symbol] arrays and adjusted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from quantlib.errors import DataError, nearest
+from quantlib.errors import DataError
+from quantlib.grades import Flag
+from quantlib.store.adjust import Actions, find_factors
+from quantlib.store.asof import NOW, AsOf, read_as_of
+from quantlib.store.canonical import Series, choose_series
 from quantlib.store.database import Store
 from quantlib.types import DateLike, FloatArray, Panel, as_date, check_span
 
 FIELDS = ("open", "high", "low", "close", "volume", "adj_close")
+PRICES = ("open", "high", "low", "close")
 
-# Each symbol's sources are found by hopping along the primary key, a few index reads instead of a scan.
-_SOURCES = """
-WITH RECURSIVE pairs AS (
-    SELECT w.symbol, (SELECT min(b.source) FROM market_data.bars b WHERE b.symbol = w.symbol) AS source
-    FROM unnest($1::text[]) AS w (symbol)
-    UNION ALL
-    SELECT p.symbol, (SELECT min(b.source) FROM market_data.bars b
-                      WHERE b.symbol = p.symbol AND b.source > p.source)
-    FROM pairs p WHERE p.source IS NOT NULL
-)
-SELECT p.symbol, p.source,
-       (SELECT min(b.ts) FROM market_data.bars b WHERE b.symbol = p.symbol AND b.source = p.source) AS first,
-       (SELECT max(b.ts) FROM market_data.bars b
-        WHERE b.symbol = p.symbol AND b.source = p.source AND b.ts <= $2) AS last
-FROM pairs p WHERE p.source IS NOT NULL
-"""
+# All statements of a read see one state of the database, whoever writes meanwhile.
+_ONE_STATE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 # The driver reads bulk results by COPY, half as fast again, but only where a statement has no parameters; so
 # the values go into settings of the transaction first.
 _ASK = """
 SELECT set_config('panel.symbols', $1::text[]::text, true), set_config('panel.sources', $2::text[]::text, true),
-       set_config('panel.low', $3::date::text, true), set_config('panel.high', $4::date::text, true)
+       set_config('panel.low', $3::date::text, true), set_config('panel.high', $4::date::text, true),
+       set_config('panel.highs', $5::date[]::text, true), set_config('panel.moments', $6::timestamptz[]::text, true)
 """
 _BARS = """
 SELECT (w.place - 1)::int AS place, b.ts, b.open, b.high, b.low, b.close, b.volume, b.adj_close
-FROM unnest(current_setting('panel.symbols')::text[], current_setting('panel.sources')::text[])
-     WITH ORDINALITY AS w (symbol, source, place)
-JOIN market_data.bars b ON b.symbol = w.symbol AND b.source = w.source
+FROM unnest(current_setting('panel.symbols')::text[], current_setting('panel.sources')::text[],
+            current_setting('panel.highs')::date[], current_setting('panel.moments')::timestamptz[])
+     WITH ORDINALITY AS w (symbol, source, high, moment, place)
+JOIN {table} b ON b.symbol = w.symbol AND b.source = w.source
 WHERE b.ts BETWEEN current_setting('panel.low')::date AND current_setting('panel.high')::date
 """
-# Of the versions replaced after the moment, the first replaced is the one that was in force then.
-_VERSIONS = """
-SELECT DISTINCT ON (w.place, b.ts)
-       (w.place - 1)::int AS place, b.ts, b.open, b.high, b.low, b.close, b.volume, b.adj_close
-FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (symbol, source, place)
-JOIN market_data.bar_revisions b ON b.symbol = w.symbol AND b.source = w.source
-WHERE b.ts BETWEEN $3 AND $4 AND b.replaced_at >= $5
-ORDER BY w.place, b.ts, b.replaced_at
+_NEWEST = _BARS.format(table="market_data.bars")
+_STORED_THEN = _NEWEST + " AND b.ts <= w.high AND b.recorded_at < w.moment"
+_REPLACED_SINCE = (
+    _BARS.format(table="market_data.bar_revisions")
+    + " AND b.ts <= w.high AND b.recorded_at < w.moment AND b.replaced_at >= w.moment"
+)
+# Only where the panel ends before an ex-date is the close of the session before it not in the panel itself.
+_ACTIONS = """
+SELECT (w.place - 1)::int AS place, a.ts, a.kind = 'split' AS split, a.value,
+       CASE WHEN a.ts > $6 THEN (
+           SELECT v.close
+           FROM ((SELECT b.ts, b.close FROM market_data.bars b
+                  WHERE b.symbol = w.symbol AND b.source = w.source AND b.ts < a.ts AND b.recorded_at < w.moment
+                  ORDER BY b.ts DESC LIMIT 1)
+                 UNION ALL
+                 (SELECT r.ts, r.close FROM market_data.bar_revisions r
+                  WHERE r.symbol = w.symbol AND r.source = w.source AND r.ts < a.ts
+                    AND r.recorded_at < w.moment AND r.replaced_at >= w.moment
+                  ORDER BY r.ts DESC LIMIT 1)) v
+           ORDER BY v.ts DESC LIMIT 1) END AS before
+FROM unnest($1::text[], $2::text[], $3::date[], $4::timestamptz[])
+     WITH ORDINALITY AS w (symbol, source, last, moment, place)
+JOIN market_data.actions a ON a.symbol = w.symbol AND a.source = w.source
+WHERE a.ts > $5 AND a.ts <= w.last
+  AND a.recorded_at < w.moment AND (a.replaced_at IS NULL OR a.replaced_at >= w.moment)
+ORDER BY w.place, a.ts, a.kind
 """
-
-
-# Where a series has been restated since the moment, bars first written after it stand on the new scale while the
-# versions in force then stand on the old one: together they would show a jump that never was.
-_STRANGERS = """
-SELECT (w.place - 1)::int AS place, b.ts
-FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (symbol, source, place)
-JOIN market_data.bars b ON b.symbol = w.symbol AND b.source = w.source
-WHERE b.ts BETWEEN $3 AND $4 AND b.recorded_at >= $5
-  AND EXISTS (SELECT FROM market_data.bar_revisions r WHERE r.symbol = w.symbol AND r.source = w.source
-              AND r.recorded_at < $5 AND r.replaced_at >= $5)
-  AND NOT EXISTS (SELECT FROM market_data.bar_revisions r WHERE r.symbol = w.symbol AND r.source = w.source
-                  AND r.ts = b.ts AND r.recorded_at < $5)
+_FLAGS = """
+SELECT g.ts, g.symbol, g.grade, g.reason
+FROM unnest($1::text[], $2::text[], $3::date[]) AS w (symbol, source, high)
+JOIN market_data.bar_grades g ON g.symbol = w.symbol AND g.source = w.source
+WHERE g.ts BETWEEN $4 AND $5 AND g.ts <= w.high
 """
 
 
@@ -76,7 +79,7 @@ def read_panel(
     start: DateLike | None = None,
     end: DateLike | None = None,
     *,
-    as_of: DateLike | None = None,
+    as_of: AsOf | None = None,
     adjust: bool = True,
     source: str | Sequence[str] | None = None,
 ) -> Panel:
@@ -91,28 +94,31 @@ def read_panel(
     start, end
         First and last session wanted, both included; open where None.
     as_of
-        Read what was known at the end of that day (UTC): no later session, and of every bar replaced since,
-        the version in force then. A bar that was first written later, such as history filled in from the
-        past, counts as known at its session date; but not where the series has been restated since, as by a
-        split: old and new scale are never mixed.
+        Read what was known at the end of that day (UTC), or at a moment with its zone. For a series that was
+        recorded by then, that is exactly what was stored then: bars, actions and all; nothing written later
+        changes it. For a series first recorded later, the past is put together: its sessions up to that day,
+        as they stood when all of them were first stored.
     adjust
-        Scale open, high, low and close by adj_close / close, so that close is the adjusted close. A symbol
-        without any adj_close in the span stays as delivered; where a symbol has some, a bar without one is
-        NaN, since leaving it unscaled would invent a jump. Volume is as delivered: dividends do not change
-        how many shares were traded, and vendors give close and volume on the same share count.
+        Put open, high, low and close on the scale of the last session known: by the dividends (and, where
+        prices are as traded, the splits with the volume) of a source that delivers them, up to the last
+        session known, even if the panel ends earlier; else by adj_close / close of the vendor, where a bar
+        without an adj_close is NaN if its symbol has others, since leaving it unscaled would invent a jump.
+        Prices without either stay as delivered. See `quantlib.store.adjust`.
     source
-        None takes for each symbol the source with the newest bar (of equal ones the first by name); a name
-        takes that one; several are tried in their order. Sources are never mixed within a symbol.
+        None takes each symbol's canonical source (`quantlib.store.canonical`); a name takes that one; several
+        are tried in their order. Sources are never mixed within a symbol.
 
     Returns
     -------
     Panel
-        NaN where a symbol has no bar or a value is unknown; `source` names the sources used.
+        NaN where a symbol has no bar or a value is unknown; `source` names the sources used, `flags` the doubts
+        about them in the span.
 
     Raises
     ------
     DataError
-        A symbol or source is unknown, the end is before the start, or the span holds no bar.
+        A symbol or source is unknown, the end is before the start, `as_of` is a time without a zone, or the
+        span holds no bar.
 
     Examples
     --------
@@ -122,120 +128,132 @@ def read_panel(
     if not wanted:
         raise DataError("No symbol was asked for. Name at least one.")
     first, last = check_span(start, end)
-    known = None if as_of is None else as_date(as_of, "as_of")
-    low = first if first is not None else as_date("0001-01-01")
-    high = min(stamp for stamp in (last, known, as_date("9999-12-31")) if stamp is not None)
+    known = read_as_of(as_of)
+    low = (first if first is not None else as_date("0001-01-01")).date()
+    high = min(known.day, NOW.day if last is None else last.date())
     with store.bulk() as cursor:
-        offers = _offers(cursor, wanted, known)
-        chosen = [_choose(symbol, offers[symbol], source) for symbol in wanted]
-        where = [wanted, chosen, low.date(), max(low, high).date()]
-        cursor.execute(_ASK, where)
+        cursor.execute(_ONE_STATE)
+        series = choose_series(cursor, wanted, source, known)
+        names, sources = [one.symbol for one in series], [one.source for one in series]
+        highs = [min(one.high, high) for one in series]
+        cursor.execute(_ASK, [names, sources, low, high, highs, [one.before for one in series]])
         cursor.fetchall()
-        cursor.execute(_BARS)
-        tables = [cursor.fetch_arrow_table()]
-        if known is not None:
-            moment = (known + pd.Timedelta(days=1)).tz_localize("UTC").to_pydatetime()
-            cursor.execute(_VERSIONS, [*where, moment])
-            tables.append(cursor.fetch_arrow_table())
-            cursor.execute(_STRANGERS, [*where, moment])
-            tables = _without(tables, cursor.fetch_arrow_table())
-    if high < low or tables[0].num_rows == 0:
-        spans = [offers[symbol][name] for symbol, name in zip(wanted, chosen, strict=True)]
-        asked = " to ".join("…" if s is None else f"{s:%Y-%m-%d}" for s in (first, last))
-        raise DataError(
-            f"No bars of {_some(wanted)} in {asked}{'' if known is None else f' as of {known:%Y-%m-%d}'}. "
-            f"Stored: {min(s.first for s in spans)} to {max(s.last for s in spans)}."
-        )
-    index, values = _scatter(tables, len(wanted))
-    if adjust:
-        _adjust(values)
+        cursor.execute(_NEWEST if known == NOW else _STORED_THEN)
+        bars = cursor.fetch_arrow_table()
+        if known != NOW:
+            cursor.execute(_REPLACED_SINCE)
+            bars = pa.concat_tables([bars, cursor.fetch_arrow_table()])
+        if bars.num_rows == 0:
+            asked = " to ".join("…" if s is None else f"{s:%Y-%m-%d}" for s in (first, last))
+            raise DataError(
+                f"No bars of {_some(wanted)} in {asked}{'' if as_of is None else f' as of {as_of}'}. Stored: "
+                f"{min(one.offer.first for one in series)} to {max(one.offer.last for one in series)}."
+            )
+        days, values = _scatter(bars, len(wanted))
+        actions = _read_actions(cursor, series, days) if adjust else None
+        cursor.execute(_FLAGS, [names, sources, highs, low, high])
+        flags = [Flag(pd.Timestamp(ts), *rest) for ts, *rest in cursor.fetchall()]
+    if actions is not None:
+        flags += _adjust(days, values, series, actions)
     return Panel(
-        index=index,
+        index=pd.DatetimeIndex(days.astype("datetime64[D]").astype("datetime64[us]")),
         symbols=tuple(wanted),
         open=values["open"],
         high=values["high"],
         low=values["low"],
         close=values["close"],
         volume=values["volume"],
-        source=",".join(sorted(set(chosen))),
+        source=",".join(sorted(set(sources))),
+        flags=tuple(flags),
     )
-
-
-def _without(tables: Sequence[pa.Table], strangers: pa.Table) -> list[pa.Table]:
-    """Return tables of bars without those named by place and day."""
-    if strangers.num_rows == 0:
-        return list(tables)
-    return [table.join(strangers, keys=["place", "ts"], join_type="left anti") for table in tables]
 
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-class _Span(NamedTuple):
-    first: date
-    last: date
-
-
-def _offers(cursor: Any, wanted: Sequence[str], known: pd.Timestamp | None) -> dict[str, dict[str, _Span]]:
-    """Return for each symbol the sources that have bars by then, with their first and last session."""
-    until = known if known is not None else as_date("9999-12-31")
-    cursor.execute(_SOURCES, [wanted, until.date()])
-    offers: dict[str, dict[str, _Span]] = {symbol: {} for symbol in wanted}
-    begins: dict[str, date] = {}
-    for symbol, name, first, last in cursor.fetchall():
-        begins[symbol] = min(first, begins.get(symbol, first))
-        if last is not None:
-            offers[symbol][name] = _Span(first, last)
-    for symbol in wanted:
-        if symbol not in begins:
-            cursor.execute("SELECT DISTINCT symbol FROM market_data.bars")
-            stored = [row[0] for row in cursor.fetchall()]
-            raise DataError(f"No bars of {symbol!r} are stored. {nearest(symbol, stored)}")
-        if not offers[symbol]:
-            raise DataError(f"{symbol} has no bar up to {until:%Y-%m-%d}; its first is of {begins[symbol]}.")
-    return offers
-
-
-def _choose(symbol: str, offers: dict[str, _Span], source: str | Sequence[str] | None) -> str:
-    """Return the source to read a symbol from: the first accepted one, or the one with the newest bar."""
-    if source is None:
-        return min(offers, key=lambda name: (-offers[name].last.toordinal(), name))
-    accepted = [source] if isinstance(source, str) else list(source)
-    for name in accepted:
-        if name in offers:
-            return name
-    asked = " or ".join(map(repr, accepted)) or "no source"
-    raise DataError(f"{symbol} has no bars from {asked}. {nearest(accepted[0] if accepted else '', offers)}")
-
-
-def _scatter(tables: Sequence[pa.Table], n: int) -> tuple[pd.DatetimeIndex, dict[str, FloatArray]]:
-    """Return the union calendar and [time, symbol] arrays; a later table's bars stand over an earlier one's.
+def _scatter(bars: pa.Table, n: int) -> tuple[NDArray[np.int64], dict[str, FloatArray]]:
+    """Return the union calendar as day numbers, and [time, symbol] arrays.
 
     Dates become row numbers by marking the days that occur, which is linear where sorting or pivoting is not.
     """
-    days = [np.asarray(table["ts"].cast(pa.int32())) for table in tables]
-    origin = int(days[0].min())
-    occurs = np.zeros(int(days[0].max()) - origin + 1, dtype=bool)
-    occurs[days[0] - origin] = True
-    row_of = np.cumsum(occurs) - 1
-    shape = (int(occurs.sum()), n)
-    values = {name: np.full(shape, np.nan) for name in FIELDS}
-    for table, day in zip(tables, days, strict=True):
-        rows, columns = row_of[day - origin], np.asarray(table["place"])
-        for name, array in values.items():
-            array[rows, columns] = table[name].to_numpy()
-    dates = (np.flatnonzero(occurs) + origin).astype("datetime64[D]").astype("datetime64[us]")
-    return pd.DatetimeIndex(dates), values
+    day = bars["ts"].cast(pa.int32()).to_numpy()
+    origin = int(day.min())
+    occurs = np.zeros(int(day.max()) - origin + 1, dtype=bool)
+    occurs[day - origin] = True
+    rows, columns = (np.cumsum(occurs) - 1)[day - origin], bars["place"].to_numpy()
+    values = {name: np.full((int(occurs.sum()), n), np.nan) for name in FIELDS}
+    for name, array in values.items():
+        array[rows, columns] = bars[name].to_numpy()
+    return np.flatnonzero(occurs) + origin, values
 
 
-def _adjust(values: dict[str, FloatArray]) -> None:
-    """Put prices on the scale of adj_close, in place, for the symbols that have one."""
+def _read_actions(cursor: Any, series: Sequence[Series], days: NDArray[np.int64]) -> Actions:
+    """Return the actions known then, of the symbols that are adjusted by them, up to their last session known."""
+    places = [i for i, one in enumerate(series) if one.offer.has_actions and one.offer.price_scale != "adjusted"]
+    first, last = (pd.Timestamp(np.datetime64(int(days[i]), "D")).date() for i in (0, -1))
+    asked = [series[i] for i in places]
+    cursor.execute(
+        _ACTIONS,
+        [
+            [one.symbol for one in asked],
+            [one.source for one in asked],
+            [one.offer.last for one in asked],
+            [one.before for one in asked],
+            first,
+            last,
+        ],
+    )
+    table = cursor.fetch_arrow_table()
+    return Actions(
+        place=np.asarray(places, dtype=np.int64)[table["place"].to_numpy()],
+        day=table["ts"].cast(pa.int32()).to_numpy().astype(np.int64),
+        split=np.asarray(table["split"].to_numpy(zero_copy_only=False), dtype=bool),
+        value=table["value"].to_numpy(),
+        before=table["before"].to_numpy().astype(np.float64),
+    )
+
+
+def _adjust(
+    days: NDArray[np.int64], values: dict[str, FloatArray], series: Sequence[Series], actions: Actions
+) -> list[Flag]:
+    """Adjust the arrays in place; return what could not be adjusted for."""
+    _adjust_by_closes(values, [not one.offer.has_actions for one in series], actions)
+    if not len(actions.value):
+        return []
+    raw = np.array([one.offer.price_scale == "raw" for one in series])
+    factors = find_factors(days, values["close"], actions, raw)
+    for name in PRICES:
+        values[name] *= factors.prices
+    if actions.split.any() and raw.any():
+        values["volume"] *= factors.shares
+    return [
+        Flag(
+            pd.Timestamp(np.datetime64(int(actions.day[i]), "D")),
+            series[actions.place[i]].symbol,
+            "suspect",
+            f"a dividend of {actions.value[i]:g} is not below the close before it; prices are not adjusted by it",
+        )
+        for i in factors.refused
+    ]
+
+
+def _adjust_by_closes(values: dict[str, FloatArray], without_actions: Sequence[bool], actions: Actions) -> None:
+    """Put prices on the scale of adj_close, in place, for the symbols that have one and no actions.
+
+    A source with actions may have bars of the time before it had any: those that have an adj_close throughout.
+    """
     close, adjusted = values["close"].copy(), values["adj_close"]
-    has = np.isfinite(adjusted).any(axis=0)
+    has = np.isfinite(adjusted)
+    partly = np.asarray(without_actions) & has.any(axis=0)
+    wholly = (has | np.isnan(close)).all(axis=0) & has.any(axis=0)
+    wholly &= ~np.isin(np.arange(close.shape[1]), actions.place)
+    columns = np.flatnonzero(partly | wholly)
+    if not len(columns):
+        return
     with np.errstate(invalid="ignore"):
         factor = adjusted / close
-        for name in ("open", "high", "low", "close"):
+        for name in PRICES:
             # What equals the close must still equal it afterwards, to the last bit.
             scaled = np.where(values[name] == close, adjusted, values[name] * factor)
-            values[name] = np.where(has, scaled, values[name])
+            values[name][:, columns] = scaled[:, columns]

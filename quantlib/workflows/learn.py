@@ -11,7 +11,7 @@ from quantlib.ml import MODELS, ModelResult, features, walk_forward_evaluate
 from quantlib.store import RunRecord, save_runs
 from quantlib.types import DateLike
 from quantlib.workflows.provenance import code_version, content_id
-from quantlib.workflows.research import load_panel, stored_run, tags_of
+from quantlib.workflows.research import hindsight, load_panel, stored_run, tags_of
 from quantlib.workflows.session import Session
 from quantlib.workflows.tracking import Logged
 
@@ -42,13 +42,21 @@ def train_models(
         Called with (models done, models to do).
     """
     panel = load_panel(session, symbols, end=end, as_of=as_of)
+    choice = {"selection_biased": bool(hindsight(session, panel)), "data_grade": panel.grade}
     wanted = list(models)
     results = {}
     for i, name in enumerate(wanted):
         result = walk_forward_evaluate(panel, name, seed=session.settings.seed)
         results[name] = result
         run_id = content_id(
-            "model", {"snapshot": panel.snapshot_id, "code": code_version(), "model": name, **result.parameters}
+            "model",
+            {
+                "snapshot": panel.snapshot_id,
+                "code": code_version(),
+                "model": name,
+                "grade": panel.grade,
+                **result.parameters,
+            },
         )
         if stored_run(session, run_id) is None or not session.tracker.exists:
             scores = result.scores.to_dict(orient="index")
@@ -63,7 +71,7 @@ def train_models(
             logged = Logged(
                 name=f"{MODELS[name].title} on {len(panel.symbols)} symbols",
                 kind="model",
-                params=dict(result.parameters),
+                params={**result.parameters, **choice},
                 metrics=metrics,
                 tags={**tags_of(panel), "verdict": "edge" if result.has_edge else "no edge"},
                 texts={"verdict.txt": "\n".join([result.verdict, *result.warnings])},
@@ -84,7 +92,7 @@ def train_models(
                 snapshot_id=panel.snapshot_id,
                 code_version=code_version(),
                 seed=session.settings.seed,
-                params={**result.parameters, "verdict": result.verdict},
+                params={**result.parameters, **choice, "verdict": result.verdict},
                 metrics={k: v for k, v in metrics.items() if np.isfinite(v)},
                 mlflow_run_id=session.tracker.log(logged),
             )

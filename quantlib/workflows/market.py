@@ -78,15 +78,21 @@ def universe_lists(session: Session) -> pd.DataFrame:
     -------
     DataFrame
         By name: title, symbols (tuple of those with prices), of (how many the list names), note (when and on what
-        ground it was drawn up).
+        ground it was drawn up, and whether its members' past is that of those chosen later).
     """
     prices = stored_prices(session)
     here = set() if prices is None else set(prices.symbols)
-    rows = {ALL: ("Everything stored", tuple(sorted(here)), len({*session.universe.symbols(), *here}), "")}
-    for name, entry in session.universe.lists.items():
+    known = session.universe
+
+    def biased(symbols: tuple[str, ...]) -> str:
+        return "" if prices is None else known.selection_bias(symbols, prices.first)
+
+    everything = tuple(sorted(here))
+    rows = {ALL: ("Everything stored", everything, len({*known.symbols(), *here}), biased(everything))}
+    for name, entry in known.lists.items():
         stored = tuple(symbol for symbol in entry.symbols if symbol in here)
-        note = f"Drawn up {entry.drawn_up}. {' '.join(entry.basis.split())}"
-        rows[name] = (entry.title, stored, len(entry.symbols), note)
+        note = f"Drawn up {entry.drawn_up}. {' '.join(entry.basis.split())} {biased(stored)}"
+        rows[name] = (entry.title, stored, len(entry.symbols), note.strip())
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["title", "symbols", "of", "note"])
     return table[table["symbols"].map(bool)]
 

@@ -18,6 +18,7 @@ from quantlib.simulators import SIMULATORS
 from quantlib.store import coverage, read_report, read_reports, touch_report
 from quantlib.strategies import READY, Strategy
 from quantlib.types import DateLike, as_date
+from quantlib.workflows.events import load_events
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.learn import train_models
 from quantlib.workflows.provenance import code_version, content_id
@@ -108,15 +109,18 @@ def run_pipeline(
         as_date(as_of, "as_of")
     tell = on_progress or (lambda stage, done, total: None)
     ensure_sample(session, on_progress=lambda done, total, _: tell("Load the sample", done, total))
+    load_events(session)
     source = choose_source(session)
     usable, end, skipped = _usable(session, strategies or READY, source, as_of)
     settings = session.settings
-    snapshots = {name: load_panel(session, s.symbols, end=end, as_of=as_of).snapshot_id for name, s in usable.items()}
+    panels = {name: load_panel(session, s.symbols, end=end, as_of=as_of) for name, s in usable.items()}
     report_id = content_id(
         "report",
         {
             "as_of": end,
-            "snapshots": snapshots,
+            "snapshots": {name: panel.snapshot_id for name, panel in panels.items()},
+            # A doubt that is raised or settled changes what the report must say about the same prices.
+            "doubts": sorted({tuple(map(str, flag)) for panel in panels.values() for flag in panel.flags}),
             "strategies": {name: s.id for name, s in usable.items()},
             "code": code_version(),
             "seed": settings.seed,

@@ -13,11 +13,18 @@ import quantlib
 
 
 @cache
-def code_version() -> str:
-    """Return the release and a hash of the module's source, the same with and without a git checkout."""
+def code_version(*parts: str) -> str:
+    """Return the release and a hash of the module's source, the same with and without a git checkout.
+
+    Parameters
+    ----------
+    parts
+        Files and folders of the module that matter; all if none is named.
+    """
     folder = Path(quantlib.__file__).parent
+    files = {file for part in parts or (".",) for file in [folder / part, *(folder / part).rglob("*")]}
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(files):
         if path.suffix in {".py", ".j2", ".sql"}:
             digest.update(path.relative_to(folder).as_posix().encode())
             digest.update(path.read_bytes())

@@ -192,3 +192,8 @@ def run_link(session: Session, run_id: str) -> str:
     place = session.tracker.place
     base = place.rstrip("/") if place.startswith("http") else f"http://127.0.0.1:{session.settings.mlflow_port}"
     return f"{base}/#/runs/{run_id}"
+
+
+def ingest_history(session: Session, *, limit: int = 200) -> pd.DataFrame:
+    """Return the last ingests, the newest first; see `quantlib.store.read_ingest_log` for the columns."""
+    return read_ingest_log(session.store, limit=limit)

@@ -12,6 +12,8 @@ from quantlib.backtest import WorldsResult, holding_beside
 from quantlib.charts.numbers import bps
 from quantlib.costs import Costs
 from quantlib.errors import DataError
+from quantlib.grades import worst
+from quantlib.reports.doubts import caution, doubt_sentences
 from quantlib.reports.recommend import recommend, recommendation_figures
 from quantlib.reports.render import render_html
 from quantlib.reports.types import Provenance, Report
@@ -61,7 +63,7 @@ def build_report(
             run.verdict,
             worlds[name],
             costs=costs,
-            data_note=SOURCES[source].note,
+            data_note=" ".join(filter(None, [SOURCES[source].note, run.hindsight, caution(run.panel.grade)])),
         )
         recommendations.append(recommendation)
         holding = holding_beside(run.panel, run.result, costs=costs)
@@ -87,6 +89,8 @@ def build_report(
         recommendations=tuple(recommendations),
         figures=figures,
         provenance=provenance,
+        data_grade=worst(run.panel.grade for run in runs.values()),
+        data_doubts=doubt_sentences(flag for run in runs.values() for flag in run.panel.flags),
     )
 
 

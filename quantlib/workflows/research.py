@@ -34,6 +34,8 @@ class StrategyRun:
         What came out; metrics by key with columns value, ci_low, ci_high, n.
     run_id, mlflow_run_id
         Where it is stored. The run id is a hash of everything that went in, so the same run has the same id.
+    hindsight
+        Why the choice of symbols looks into the future; empty where it does not.
     """
 
     name: str
@@ -45,6 +47,7 @@ class StrategyRun:
     verdict: Verdict
     run_id: str
     mlflow_run_id: str | None
+    hindsight: str = ""
 
 
 def choose_source(session: Session) -> str:
@@ -135,6 +138,16 @@ def shared_panel(
     return panel.until(shared.index[-1])
 
 
+def hindsight(session: Session, panel: Panel) -> str:
+    """Return why testing the symbols of a panel over its span looks into the future; empty where it does not.
+
+    See Also
+    --------
+    quantlib.universe.Universe.selection_bias
+    """
+    return session.universe.selection_bias(panel.symbols, panel.index[0])
+
+
 def backtest_strategy(
     session: Session,
     strategy: Strategy,
@@ -173,12 +186,15 @@ def backtest_strategy(
         "costs": costs.model_dump(),
         "code": code_version(),
         "seed": session.settings.seed,
+        "data_grade": panel.grade,
     }
     run_id = content_id("backtest", key)
+    biased = hindsight(session, panel)
     known = stored_run(session, run_id)
     mlflow_run_id = known.mlflow_run_id if known else None
     if known is None or not session.tracker.exists:
-        mlflow_run_id = session.tracker.log(_as_logged(session, name, strategy, panel, costs, result, metrics, verdict))
+        logged = _as_logged(session, name, strategy, panel, costs, result, metrics, verdict)
+        mlflow_run_id = session.tracker.log(logged)
         remember_strategy(session, name, strategy)
         save_runs(
             session.store,
@@ -191,13 +207,19 @@ def backtest_strategy(
                     snapshot_id=panel.snapshot_id,
                     code_version=code_version(),
                     seed=session.settings.seed,
-                    params={"name": name, "costs": costs.model_dump(), "source": panel.source},
+                    params={
+                        "name": name,
+                        "costs": costs.model_dump(),
+                        "source": panel.source,
+                        "selection_biased": bool(biased),
+                        "data_grade": panel.grade,
+                    },
                     metrics={str(k): float(v) for k, v in metrics["value"].items() if pd.notna(v)},
                     mlflow_run_id=mlflow_run_id,
                 )
             ],
         )
-    return StrategyRun(name, strategy, panel, costs, result, metrics, verdict, run_id, mlflow_run_id)
+    return StrategyRun(name, strategy, panel, costs, result, metrics, verdict, run_id, mlflow_run_id, biased)
 
 
 def simulate_strategy(
@@ -237,8 +259,10 @@ def simulate_strategy(
     )
     params = {"n": n, "horizon": horizon, "costs": costs.model_dump(), "simulator": simulator.name}
     params |= {f"simulator_{k}": v for k, v in simulator.model_dump(mode="json").items()}
+    params["data_grade"] = panel.grade
     key = {"strategy": strategy.id, "snapshot": panel.snapshot_id, "code": code_version(), "seed": seed, **params}
     run_id = content_id("simulation", key)
+    params["selection_biased"] = bool(hindsight(session, panel))
     if stored_run(session, run_id) is None or not session.tracker.exists:
         low, high = worlds.mean_interval
         metrics = {
@@ -294,9 +318,9 @@ def stored_run(session: Session, run_id: str) -> RunRecord | None:
 
 
 def tags_of(panel: Panel, strategy: Strategy | None = None) -> dict[str, str]:
-    """Return the labels every logged run carries: data snapshot, source, code version, as-of date and strategy."""
+    """Return the labels every logged run carries: data snapshot, source, grade, code version, as-of date, strategy."""
     tags = {"snapshot_id": panel.snapshot_id, "source": panel.source, "code_version": code_version()}
-    tags["as_of"] = f"{panel.index[-1]:%Y-%m-%d}"
+    tags |= {"as_of": f"{panel.index[-1]:%Y-%m-%d}", "data_grade": panel.grade}
     return tags if strategy is None else tags | {"strategy_id": strategy.id, "family": strategy.family}
 
 
@@ -322,6 +346,7 @@ def _as_logged(
             "seed": session.settings.seed,
             **strategy.model_dump(mode="json"),
             **costs.model_dump(),
+            "selection_biased": bool(hindsight(session, panel)),
         },
         metrics=numbers,
         tags={**tags_of(panel, strategy), "verdict": verdict.outcome},

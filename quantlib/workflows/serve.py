@@ -1,4 +1,4 @@
-"""Serve the app, the MLflow UI and JupyterLab, and stop all of them together."""
+"""Serve the app, the MLflow UI and JupyterLab, run the worker, and stop all of them together."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from quantlib.workflows.tracking import Tracker
 
 START_SECONDS = 90
 STOP_SECONDS = 8
+RESTART_SECONDS = 5.0
+"""Pause before a service that may be restarted is."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A server process to run.
+    """A process to run beside others.
 
     Parameters
     ----------
@@ -34,22 +36,30 @@ class Service:
     command, environment
         What to run, and variables on top of ours.
     host, port, page
-        Where it listens, and the page to open there.
+        Where it listens, and the page to open there; port 0 listens nowhere.
     setting
         The variable or option that moves it to another port.
+    about
+        What there is to say of one that listens nowhere.
+    restart
+        Whether it is started again where it dies, instead of all others being stopped.
     """
 
     name: str
     command: Sequence[str]
-    host: str
-    port: int
-    setting: str
+    host: str = ""
+    port: int = 0
+    setting: str = ""
     page: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    about: str = ""
+    restart: bool = False
 
     @property
     def url(self) -> str:
-        """Where a browser finds it."""
+        """Where a browser finds it; what it does where there is nothing to find."""
+        if not self.port:
+            return self.about
         shown = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
         return f"http://{shown}:{self.port}{self.page}"
 
@@ -100,6 +110,13 @@ def notebook_service(host: str = "127.0.0.1", port: int = 8888) -> Service:
     return Service("JupyterLab", command, host, port, "--port", "", {"PLOTLY_RENDERER": "plotly_mimetype+notebook"})
 
 
+def worker_service(settings: Settings) -> Service:
+    """Return the worker as a service: it does jobs, and whoever kills it finds it back."""
+    command = [sys.executable, "-m", "quantlib.cli", "worker"]
+    about = f"does what is queued and scheduled; its log is {settings.home / 'logs' / 'jobs.log'}"
+    return Service("Worker", command, environment={"PYTHONUNBUFFERED": "1"}, about=about, restart=True)
+
+
 def check_ports(services: Sequence[Service]) -> None:
     """Refuse to start when a port is taken.
 
@@ -109,7 +126,7 @@ def check_ports(services: Sequence[Service]) -> None:
         Names the port, the service that wants it and the way out.
     """
     taken: dict[tuple[str, int], str] = {}
-    for service in services:
+    for service in (one for one in services if one.port):
         if other := taken.get((service.host, service.port)):
             raise ConfigError(
                 f"The {other} and the {service.name} both want port {service.port}. Give one another port with "
@@ -133,12 +150,12 @@ def check_ports(services: Sequence[Service]) -> None:
 
 
 def serve(services: Sequence[Service], on_ready: Callable[[Service], None], *, logs: Path | None = None) -> int:
-    """Run services until Ctrl-C or until one dies, then stop them all; return an exit code.
+    """Run services until Ctrl-C or until one dies for good, then stop them all; return an exit code.
 
     Parameters
     ----------
     on_ready
-        Called once for each service when it accepts connections.
+        Called once for each service when it accepts connections; at once for one that listens nowhere.
     logs
         Folder for what the services print, one file each, begun anew; without it they print here.
 
@@ -148,30 +165,42 @@ def serve(services: Sequence[Service], on_ready: Callable[[Service], None], *, l
         A port is taken, or a service does not start or stops by itself.
     """
     check_ports(services)
-    processes: list[tuple[Service, subprocess.Popen[bytes]]] = []
+    running: dict[int, subprocess.Popen[bytes]] = {}
     where = "see above" if logs is None else f"see {logs}"
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        for service in services:
-            # Each in a process group of its own: Ctrl-C reaches this process alone, which then stops the groups.
-            environment = {**os.environ, **service.environment}
-            with _output(service, logs) as output:
-                process = subprocess.Popen(  # noqa: S603 - our own commands
-                    service.command, env=environment, cwd=ROOT, start_new_session=True, stdout=output, stderr=output
-                )
-            processes.append((service, process))
-        for service, process in processes:
-            _wait_until_up(service, process, where)
+        for n, service in enumerate(services):
+            if service.port:
+                running[n] = _start(service, logs)
+        for n, service in enumerate(services):
+            if service.port:
+                _wait_until_up(service, running[n], where)
+            else:  # nobody waits for it, so it does not slow the others down
+                running[n] = _start(service, logs)
             on_ready(service)
-        while all(process.poll() is None for _, process in processes):
+        while True:
             time.sleep(0.5)
-        dead = next((s, p) for s, p in processes if p.poll() is not None)
-        raise ConfigError(f"The {dead[0].name} stopped by itself with exit code {dead[1].returncode}; {where}.")
+            for n, service in enumerate(services):
+                if (code := running[n].poll()) is None:
+                    continue
+                if not service.restart:
+                    raise ConfigError(f"The {service.name} stopped by itself with exit code {code}; {where}.")
+                time.sleep(RESTART_SECONDS)
+                running[n] = _start(service, logs, again=True)
     except KeyboardInterrupt:
         return 0
     finally:
-        _stop([process for _, process in processes])
+        _stop(list(running.values()))
         signal.signal(signal.SIGTERM, previous)
+
+
+def _start(service: Service, logs: Path | None, *, again: bool = False) -> subprocess.Popen[bytes]:
+    # Each in a process group of its own: Ctrl-C reaches this process alone, which then stops the groups.
+    environment = {**os.environ, **service.environment}
+    with _output(service, logs, again=again) as output:
+        return subprocess.Popen(  # noqa: S603 - our own commands
+            service.command, env=environment, cwd=ROOT, start_new_session=True, stdout=output, stderr=output
+        )
 
 
 def _interrupt(*_: object) -> None:
@@ -179,12 +208,12 @@ def _interrupt(*_: object) -> None:
 
 
 @contextmanager
-def _output(service: Service, logs: Path | None) -> Iterator[IO[bytes] | None]:
+def _output(service: Service, logs: Path | None, *, again: bool) -> Iterator[IO[bytes] | None]:
     if logs is None:
         yield None
         return
     logs.mkdir(parents=True, exist_ok=True)
-    with (logs / f"{service.name.lower().replace(' ', '-')}.log").open("wb") as file:
+    with (logs / f"{service.name.lower().replace(' ', '-')}.log").open("ab" if again else "wb") as file:
         yield file
 
 

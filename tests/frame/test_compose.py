@@ -118,7 +118,7 @@ def test_every_server_has_a_health_check_and_every_job_ends(services: dict[str, 
             assert service["restart"] == "unless-stopped", name
             assert check["test"][0] in {"CMD", "CMD-SHELL"}, name
             assert {"interval", "timeout", "retries", "start_period"} <= check.keys(), name
-    assert {name for name, service in services.items() if one_shot(service)} == {"migrate", "worker"}
+    assert {name for name, service in services.items() if one_shot(service)} == {"migrate"}
 
 
 def test_health_checks_ask_the_port_the_service_listens_on(services: dict[str, dict[str, Any]]) -> None:

@@ -12,45 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-
-# Three sessions in New York: Friday before, Monday and Tuesday after the clocks went forward on 2022-03-13.
-_FRIDAY, _MONDAY, _TUESDAY = 1646922600 + 86400, 1647264600, 1647264600 + 86400
-
-_CHART: dict[str, Any] = {
-    "meta": {
-        "currency": "USD",
-        "symbol": "ABC",
-        "instrumentType": "EQUITY",
-        "gmtoffset": -14400,
-        "exchangeTimezoneName": "America/New_York",
-        "regularMarketTime": _TUESDAY + 23402,
-        "currentTradingPeriod": {"regular": {"start": _TUESDAY, "end": _TUESDAY + 23400}},
-        "dataGranularity": "1d",
-    },
-    "timestamp": [_FRIDAY, _MONDAY, _TUESDAY],
-    "events": {
-        "dividends": {str(_MONDAY): {"amount": 0.5, "date": _MONDAY}},
-        "splits": {str(_TUESDAY): {"date": _TUESDAY, "numerator": 3, "denominator": 2, "splitRatio": "3:2"}},
-    },
-    "indicators": {
-        "quote": [
-            {
-                "open": [10.0, 11.0, 12.0],
-                "high": [10.5, 11.5, 12.5],
-                "low": [9.5, 10.5, 11.5],
-                "close": [10.25, 11.25, 12.25],
-                "volume": [1000, 2000, 3000],
-            }
-        ],
-        "adjclose": [{"adjclose": [9.75, 11.25, 12.25]}],
-    },
-}
+from answers.yahoo import CHART
 
 
 @pytest.fixture
 def chart() -> dict[str, Any]:
     """Return one result of a chart answer; change it, then wrap it with `body`."""
-    return copy.deepcopy(_CHART)
+    return copy.deepcopy(CHART)
 
 
 @pytest.fixture

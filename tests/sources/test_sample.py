@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,19 @@ from skfolio.datasets import load_factors_dataset, load_sp500_dataset, load_sp50
 
 from quantlib.errors import DataError, SourceError
 from quantlib.sources import sample
-from quantlib.sources.base import EmptyError, FormatError, NotFoundError, Parsed
+from quantlib.sources.base import Ask, Call, EmptyError, FormatError, NotFoundError, Parsed, Payload
 from quantlib.types import BAR_COLUMNS, MACRO_COLUMNS
 
 
-def read(symbol: str, start: str | None = None, end: str | None = None) -> Parsed:
-    return sample.parse(sample.request(symbol, start, end))
+SERIES = {series.name for series in sample.SERIES}
+
+
+def request(name: str, start: str | None = None, end: str | None = None) -> Payload:
+    return sample.request(Ask.of("macro" if name in SERIES else "bars", name, start, end), Call(Path()))
+
+
+def read(name: str, start: str | None = None, end: str | None = None) -> Parsed:
+    return sample.parse(request(name, start, end))
 
 
 def test_stocks_and_etfs_are_exactly_the_published_closes_and_nothing_else() -> None:
@@ -51,8 +59,8 @@ def test_the_s_and_p_500_has_whole_bars_where_two_records_agree() -> None:
 
 
 def test_a_day_on_which_the_two_records_differ_keeps_the_close_alone() -> None:
-    payload = sample.request("^GSPC", "2018-12-27", "2018-12-31")
-    text = payload.body.replace(",2485.73999,2485.73999,", ",2485.9,2485.9,")
+    payload = request("^GSPC", "2018-12-27", "2018-12-31")
+    text = payload.text.replace(",2485.73999,2485.73999,", ",2485.9,2485.9,")
     parsed = sample.parse(dataclasses.replace(payload, body=text))
     assert parsed.notes[0].startswith("^GSPC: 5030 of 5031")
     assert parsed.bars["close"].tolist() == [2488.830078, 2485.74, 2506.850098]
@@ -152,7 +160,7 @@ def test_a_bad_span_is_refused_before_anything_is_read() -> None:
 @pytest.mark.parametrize("body", ["", "garbage", "Date,price\n2022-01-03,1.0\n", "<html></html>"])
 def test_a_payload_of_another_form_is_refused(body: str) -> None:
     with pytest.raises(FormatError, match="The sample's payload for KO"):
-        sample.parse(dataclasses.replace(sample.request("KO"), body=body))
+        sample.parse(dataclasses.replace(request("KO"), body=body))
 
 
 def test_a_missing_package_or_file_says_what_to_do() -> None:

@@ -19,7 +19,7 @@ Body = Callable[[Chart], str]
 
 
 def read(text: str, symbol: str = "ABC", **span: object) -> Parsed:
-    return parse(Payload("yahoo", symbol, text, **span))
+    return parse(Payload("yahoo", "bars", symbol, text, **span))
 
 
 def days(parsed: Parsed) -> list[str]:
@@ -56,8 +56,8 @@ def test_bars_carry_every_column_and_the_date_of_the_session(chart: Chart, body:
 def test_dividends_and_splits_carry_their_ex_date(chart: Chart, body: Body) -> None:
     actions = read(body(chart)).actions
     assert actions.to_dict("records") == [
-        {"symbol": "ABC", "ts": pd.Timestamp("2022-03-14"), "kind": "dividend", "value": 0.5},
-        {"symbol": "ABC", "ts": pd.Timestamp("2022-03-15"), "kind": "split", "value": 1.5},
+        {"symbol": "ABC", "source": "yahoo", "ts": pd.Timestamp("2022-03-14"), "kind": "dividend", "value": 0.5},
+        {"symbol": "ABC", "source": "yahoo", "ts": pd.Timestamp("2022-03-15"), "kind": "split", "value": 1.5},
     ]
 
 
@@ -180,6 +180,9 @@ def change(path: str, value: object) -> Callable[[Chart], None]:
         (change("meta.dataGranularity", "1wk"), FormatError, "got 1wk bars; accepted: 1d"),
         (change("meta.symbol", "ABCD"), FormatError, "Asked Yahoo for ABC and got ABCD"),
         (change("meta.exchangeTimezoneName", "Mars/Olympus"), FormatError, "Mars/Olympus"),
+        (change("meta.exchangeTimezoneName", ""), FormatError, "time zone for ABC that is not known: ''"),
+        (change("meta.exchangeTimezoneName", "../etc/passwd"), FormatError, "time zone for ABC that is not known"),
+        (change("meta.exchangeTimezoneName", "America"), FormatError, "time zone for ABC that is not known"),
         (change("meta.exchangeTimezoneName", KeyError), FormatError, "meta.exchangeTimezoneName"),
         (change("indicators.quote.0.open", KeyError), FormatError, "no column open"),
         (change("indicators.quote", []), FormatError, "indicators.quote"),

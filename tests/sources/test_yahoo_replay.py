@@ -42,7 +42,7 @@ def recorded(replay: Path) -> list[tuple[str, str, str]]:
 def test_daily_answers_parse_to_valid_bars_and_the_others_are_refused(recorded: list[tuple[str, str, str]]) -> None:
     outcome: Counter[str] = Counter()
     for symbol, address, text in recorded:
-        payload = Payload("yahoo", symbol, text)
+        payload = Payload("yahoo", "bars", symbol, text)
         if "interval=1d" not in address:
             with pytest.raises(FormatError, match=r"accepted: 1d"):
                 parse(payload)
@@ -68,7 +68,7 @@ def find(recorded: list[tuple[str, str, str]], symbol: str, rows: int) -> Parsed
         if name == symbol and "interval=1d" in address:
             times = re.search(r'"timestamp":\[([^\]]*)\]', text)
             if times and len(times[1].split(",")) == rows:
-                return parse(Payload("yahoo", symbol, text))
+                return parse(Payload("yahoo", "bars", symbol, text))
     pytest.fail(f"no recorded answer for {symbol} with {rows} rows")
 
 

@@ -12,10 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
+from answers.yahoo import EARNINGS
 
 from quantlib.errors import DataError
 from quantlib.sources import yahoo
-from quantlib.sources.base import FormatError, LimitError, NotFoundError, Payload, UnreachableError
+from quantlib.sources.base import Ask, Call, FormatError, LimitError, NotFoundError, OpenGate, Payload, UnreachableError
 
 NOT_FOUND = (
     '{"chart":{"result":null,"error":{"code":"Not Found","description":"No data found, symbol may be delisted"}}}'
@@ -30,9 +31,11 @@ def fetch(vendor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fetch
 
     monkeypatch.setattr(YfData, "_get_cookie_and_crumb", lambda self, timeout=30: (None, "basic"))
 
-    def fetch(symbol: str = "ABC", start: object = None, end: object = None, **options: Any) -> Payload:
+    def fetch(
+        symbol: str = "ABC", start: Any = None, end: Any = None, *, kind: Any = "bars", **options: Any
+    ) -> Payload:
         settings = {"base_url": vendor.url, "timeout": 5.0, "attempts": 3, "wait": 0.01} | options
-        return yahoo.request(symbol, start, end, home=tmp_path / "cache", **settings)
+        return yahoo.request(Ask.of(kind, symbol, start, end), Call(home=tmp_path / "cache", **settings))
 
     return fetch
 
@@ -42,7 +45,8 @@ def test_the_body_comes_back_as_delivered_and_parses(
 ) -> None:
     vendor.answers = [(200, body(chart), 0)]
     payload = fetch()
-    assert payload == Payload("yahoo", "ABC", body(chart))
+    assert payload == Payload("yahoo", "bars", "ABC", body(chart), url=payload.url)
+    assert payload.url == f"{vendor.url}{vendor.asked[0]}"
     assert len(yahoo.parse(payload).bars) == 3
 
 
@@ -79,23 +83,50 @@ def test_an_unknown_symbol_is_asked_for_once_and_named(fetch: Fetch, vendor: Any
         yahoo.parse(payload)
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_passing_refusal_is_tried_again(fetch: Fetch, vendor: Any, status: int) -> None:
-    vendor.answers = [(status, "Too Many Requests", 0)] * 2 + [(200, "{}", 0)]
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_passing_fault_is_tried_again(fetch: Fetch, vendor: Any, status: int) -> None:
+    vendor.answers = [(status, "Service Unavailable", 0)] * 4 + [(200, "{}", 0)]
     assert fetch().status == 200
-    assert len(vendor.asked) == 3
+    assert len(vendor.asked) == 5  # the client repeats each refusal once with its other cookie
 
 
-@pytest.mark.parametrize(
-    ("status", "error", "words"), [(429, LimitError, "too many requests"), (502, UnreachableError, "HTTP 502")]
-)
-def test_a_lasting_refusal_is_given_up(
-    fetch: Fetch, vendor: Any, status: int, error: type[Exception], words: str
-) -> None:
-    vendor.answers = [(status, "no", 0)]
-    with pytest.raises(error, match=words):
+def test_a_lasting_fault_is_given_up(fetch: Fetch, vendor: Any) -> None:
+    vendor.answers = [(502, "no", 0)]
+    with pytest.raises(UnreachableError, match="HTTP 502"):
         fetch()
-    assert len(vendor.asked) == 6  # three attempts, each repeated by the client with its other cookie
+    assert len(vendor.asked) == 6  # three attempts, each repeated by the client
+
+
+def test_a_limit_is_not_run_against(fetch: Fetch, vendor: Any) -> None:
+    vendor.answers = [(429, "no", 0)]
+    with pytest.raises(LimitError, match="too many requests"):
+        fetch()
+    assert len(vendor.asked) == 2  # one attempt, repeated by the client
+
+
+def test_every_attempt_passes_the_gate(fetch: Fetch, vendor: Any) -> None:
+    seen: list[str] = []
+
+    class Gate(OpenGate):
+        def enter(self, source: str) -> None:
+            seen.append(f"{source} enters")
+
+        def failed(self, source: str, error: Exception) -> None:
+            seen.append(f"{source} {type(error).__name__}")
+
+    vendor.answers = [(500, "no", 0)] * 2 + [(200, "{}", 0)]
+    fetch(gate=Gate())
+    assert seen == ["yahoo enters", "yahoo UnreachableError", "yahoo enters"]
+
+
+def test_earnings_dates_are_asked_for_on_the_page_the_client_reads(fetch: Fetch, vendor: Any) -> None:
+    vendor.answers = [(200, EARNINGS, 0)]
+    payload = fetch("ABC", "2025-06-01", kind="earnings")
+    asked = urlsplit(vendor.asked[0])
+    assert asked.path == "/calendar/earnings"
+    assert parse_qs(asked.query) == {"symbol": ["ABC"], "offset": ["0"], "size": ["100"]}
+    assert payload.body == EARNINGS
+    assert yahoo.parse(payload).security_events["ts"].dt.year.tolist() == [2025, 2025, 2026]
 
 
 def test_silence_runs_into_the_timeout_and_is_tried_again(fetch: Fetch, vendor: Any) -> None:

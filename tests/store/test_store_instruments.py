@@ -61,3 +61,11 @@ def test_a_list_written_again_is_exactly_what_was_given(store: Store) -> None:
     later = UniverseList("q", "Quantum computing", date(2026, 9, 1), ("RGTI", "QUBT"))
     assert write_universe(store, [later]) == WriteCount(new=1, changed=3)  # one moved up, two left
     assert read_universe(store) == {"q": later}
+
+
+def test_listing_and_delisting_are_kept(store: Store) -> None:
+    twitter = Instrument(symbol="TWTR", listed=date(2013, 11, 7))
+    write_instruments(store, [twitter])
+    gone = twitter.model_copy(update={"delisted": date(2022, 10, 27)})
+    assert write_instruments(store, [gone]) == WriteCount(changed=1)
+    assert read_instruments(store, ["TWTR"]) == {"TWTR": gone}

@@ -171,3 +171,21 @@ def test_series_descriptions(store: Store) -> None:
     assert write_series(store, frame.iloc[:0]) == WriteCount()
     with pytest.raises(DataError, match="lack the column unit"):
         write_series(store, frame.drop(columns="unit"))
+
+
+def test_a_row_recorded_later_is_not_seen_of_a_series_that_was_live(store: Store) -> None:
+    """A print that is dated back, and another vendor's history loaded later, change no day that was recorded."""
+    june, august = datetime(2022, 6, 1, tzinfo=UTC), datetime(2022, 8, 1, tzinfo=UTC)
+    write_observations(store, cpi(*GDP[:2]), at=june)
+    write_observations(store, cpi(("2022-01-01", -9.9, "2022-05-28")), at=august)
+    write_observations(store, cpi(("2022-04-01", 7.0, "2022-05-28"), source="other"), at=august)
+    assert read_series(store, "CPI", "2022-06-30").tolist() == [-1.5]
+    assert read_series(store, "CPI", "2022-07-31").tolist() == [-1.5]
+    assert read_series(store, "CPI", "2022-08-01", source="bls").tolist() == [-9.9]
+    assert read_series(store, "CPI", "2022-08-01").tolist() == [7.0], "the source with the newest period"
+    # Before anything was recorded, what was released counts, whenever it was recorded.
+    assert read_series(store, "CPI", "2022-05-29", source="bls").tolist() == [-9.9]
+    assert read_series(store, "CPI", "2022-05-27", source="bls").tolist() == [-1.5]
+    half_past = pd.Timestamp("2022-04-28 12:30", tz="UTC")
+    assert read_series(store, "CPI", half_past, source="bls").tolist() == [-1.4]
+    assert read_series(store, "CPI", half_past - pd.Timedelta(seconds=1), source="bls").empty

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,25 @@ import pytest
 import sqlalchemy as sa
 
 from quantlib.errors import DataError
-from quantlib.store import Store, check_bars, read_panel, write_bars
+from quantlib.grades import Flag
+from quantlib.models.market import SourceRow
+from quantlib.store import (
+    Store,
+    check_bars,
+    check_rows,
+    read_panel,
+    save_grades,
+    write_bars,
+    write_sources,
+    write_versions,
+)
 from quantlib.types import BAR_COLUMNS, Panel
 
 
-def long(frame: pd.DataFrame, source: str = "sample") -> pd.DataFrame:
+def long(frame: pd.DataFrame, source: str = "sample", volume: float = math.nan) -> pd.DataFrame:
     """Return a wide frame of closes as bars."""
     flat = frame.rename_axis(index="ts", columns="symbol").reset_index().melt("ts", value_name="close").dropna()
-    good, rejected = check_bars(flat.assign(source=source).reindex(columns=list(BAR_COLUMNS)))
+    good, rejected = check_bars(flat.assign(source=source, volume=volume).reindex(columns=list(BAR_COLUMNS)))
     assert rejected.empty
     return good
 
@@ -81,24 +92,56 @@ def test_an_adjusted_close_is_the_adj_close_to_the_last_bit(store: Store) -> Non
     np.testing.assert_array_equal(panel.high, panel.close)
 
 
-def test_each_symbol_is_read_from_one_source(store: Store, bars: pd.DataFrame) -> None:
-    ko, pep = bars.iloc[:3], bars.iloc[3:]
-    write_bars(store, bars)
-    write_bars(store, ko.assign(source="alpha"))  # as new as yahoo: the first by name
-    write_bars(store, pep.iloc[:2].assign(source="alpha"))  # older than yahoo
-    assert read_panel(store, ["KO", "PEP"]).source == "alpha,yahoo"
-    assert len(read_panel(store, ["PEP"])) == 3
-    assert read_panel(store, ["KO"]).source == "alpha"
-    assert read_panel(store, ["KO", "PEP"], source="yahoo").source == "yahoo"
-    assert len(read_panel(store, ["PEP"], source="alpha")) == 2
-    write_bars(store, ko.assign(symbol="MSFT"))
-    assert read_panel(store, ["PEP", "MSFT"], source=["alpha", "yahoo"]).source == "alpha,yahoo"
-    # On the date itself both were equally new.
-    assert read_panel(store, ["PEP"], as_of="2024-01-03").source == "alpha"
-    with pytest.raises(DataError, match=r"MSFT has no bars from 'alpha'. Accepted: yahoo."):
-        read_panel(store, ["MSFT"], source="alpha")
-    with pytest.raises(DataError, match=r"'yahho' or 'none'. Did you mean yahoo\?"):
-        read_panel(store, ["PEP"], source=["yahho", "none"])
+def described(*rows: tuple[str, int]) -> list[SourceRow]:
+    return [
+        SourceRow(source=name, title=name.title(), priority=priority, price_scale="split_adjusted", has_actions=False)
+        for name, priority in rows
+    ]
+
+
+def test_each_symbol_is_read_from_its_canonical_source(store: Store) -> None:
+    """Of those at most ten days behind, the lowest number; the view says the same."""
+    days = pd.date_range("2024-01-01", "2024-01-31").as_unit("us")
+
+    def bars_until(symbol: str, source: str, last: int) -> None:
+        write_bars(store, long(pd.DataFrame({symbol: np.arange(1.0, last + 1)}, index=days[:last]), source))
+
+    for symbol, source, last in (
+        *(("KO", "best", 21), ("KO", "good", 31), ("KO", "unknown", 31)),
+        *(("PEP", "best", 20), ("PEP", "good", 31), ("PEP", "alike", 30)),
+        *(("MSFT", "unknown", 31), ("MSFT", "another", 31)),
+        ("WMT", "unknown", 5),
+    ):
+        bars_until(symbol, source, last)
+    write_sources(store, described(("best", 10), ("good", 20), ("alike", 20)))
+    expected = {"KO": "best", "PEP": "alike", "MSFT": "another", "WMT": "unknown"}
+    for symbol, source in expected.items():
+        assert read_panel(store, symbol).source == source, symbol
+    assert read_panel(store, list(expected)).source == "alike,another,best,unknown"
+    with store.begin() as connection:
+        view = connection.execute(
+            sa.text("SELECT symbol, source, count(*) FROM market_data.canonical_bars GROUP BY 1, 2")
+        ).all()
+    assert {row[0]: row[1] for row in view} == expected
+    assert sum(row[2] for row in view) == 21 + 30 + 31 + 5
+    assert read_panel(store, ["PEP"], source="best").index[-1] == days[19]
+    assert read_panel(store, ["PEP", "MSFT"], source=["good", "another"]).source == "another,good"
+    with pytest.raises(DataError, match=r"MSFT has no bars from 'good'. Accepted: another, unknown."):
+        read_panel(store, ["MSFT"], source="good")
+    with pytest.raises(DataError, match=r"'unkown' or 'none'. Did you mean unknown\?"):
+        read_panel(store, ["MSFT"], source=["unkown", "none"])
+    # On the tenth of January all of them were as fresh as each other.
+    assert read_panel(store, ["PEP"], as_of="2024-01-10").source == "best"
+
+
+def test_another_vendor_s_history_loaded_later_does_not_become_canonical_of_an_earlier_day(store: Store) -> None:
+    write_sources(store, described(("best", 10), ("good", 20)))
+    days = pd.date_range("2024-01-01", "2024-01-10")
+    write_bars(store, long(pd.DataFrame({"KO": 60.0}, index=days), "good"), at=datetime(2024, 1, 11, tzinfo=UTC))
+    write_bars(store, long(pd.DataFrame({"KO": 61.0}, index=days), "best"), at=datetime(2024, 2, 1, tzinfo=UTC))
+    assert read_panel(store, "KO").source == "best"
+    assert read_panel(store, "KO", as_of="2024-01-20").source == "good"
+    assert read_panel(store, "KO", as_of="2024-01-05").source == "best", "none was recorded then"
 
 
 def test_what_cannot_be_read_is_said(store: Store, bars: pd.DataFrame) -> None:
@@ -134,10 +177,11 @@ def test_as_of_reads_no_later_session(store: Store, stocks: Panel) -> None:
 
 
 def test_as_of_agrees_with_a_history_kept_by_hand(store: Store) -> None:
-    """Random deliveries over weeks, each remembered here as well; every day must read as it was then."""
+    """Random deliveries over weeks, the whole state after each remembered here; every moment must read as it was."""
     rng = np.random.default_rng(11)
     days = pd.bdate_range("2024-01-01", periods=8).as_unit("us")
-    known: dict[tuple[str, pd.Timestamp], list[tuple[datetime, float, float]]] = {}
+    state: dict[str, dict[pd.Timestamp, tuple[float, float]]] = {"KO": {}, "PEP": {}}
+    states: list[tuple[datetime, dict[str, dict[pd.Timestamp, tuple[float, float]]]]] = []
     quarter = datetime(2024, 1, 20, tzinfo=UTC)
     for _ in range(16):
         # Often the first or the last instant of a day, where it is decided which day a version belongs to.
@@ -148,27 +192,46 @@ def test_as_of_agrees_with_a_history_kept_by_hand(store: Store) -> None:
         good, _ = check_bars(frame.reindex(columns=list(BAR_COLUMNS)))
         write_bars(store, good, at=moment)
         for symbol, day, close, volume in rows:
-            known.setdefault((symbol, day), []).append((moment, close, volume))
+            state[symbol][day] = (close, volume)
+        states.append((moment, {symbol: dict(bars) for symbol, bars in state.items()}))
         quarter += timedelta(hours=6 * int(rng.integers(1, 8)))
 
-    def restated(versions: Sequence[tuple[datetime, float, float]], end: datetime) -> bool:
-        seen = [str(v[1:]) for v in versions if v[0] < end]
-        return bool(seen) and any(str(v[1:]) != seen[-1] for v in versions if v[0] >= end)
+    def check(panel: Panel, then: dict[str, dict[pd.Timestamp, tuple[float, float]]]) -> None:
+        for place, name in enumerate(("close", "volume")):
+            expected = [[then[s].get(d, (math.nan, math.nan))[place] for s in ("KO", "PEP")] for d in days]
+            np.testing.assert_array_equal(panel.frame(name).reindex(days), expected)
 
-    def then(symbol: str, versions: Sequence[tuple[datetime, float, float]], day: datetime) -> tuple[float, float]:
-        end = day + timedelta(days=1)
-        seen = [v for v in versions if v[0] < end]
-        if not seen and any(restated(others, end) for (name, _), others in known.items() if name == symbol):
-            return math.nan, math.nan  # it came after the moment, on a scale that may be another
-        return (seen or versions[:1])[-1][1:]
-
-    for n in range(19, 40):
+    for (moment, then), (following, _) in itertools.pairwise(states):
+        check(read_panel(store, ["KO", "PEP"], as_of=moment), then)
+        check(read_panel(store, ["KO", "PEP"], as_of=following - timedelta(microseconds=1)), then)
+    check(read_panel(store, ["KO", "PEP"]), states[-1][1])
+    for n in range(20, 40):
         day = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=n)
-        panel = read_panel(store, ["KO", "PEP"], as_of=day.date())
-        for name, place in (("close", 0), ("volume", 1)):
-            got = panel.frame(name).reindex(days)
-            for (symbol, session), versions in known.items():
-                np.testing.assert_equal(got.loc[session, symbol], then(symbol, versions, day)[place])
+        known = [then for moment, then in states if moment < day + timedelta(days=1)]
+        check(read_panel(store, ["KO", "PEP"], as_of=day.date()), known[-1])
+
+
+def test_what_is_written_later_changes_no_recorded_day(store: Store) -> None:
+    """A late bar, a restated volume, a late split and a withdrawn dividend: the day before reads as it did."""
+    write_sources(store, [SourceRow(source="sample", title="", priority=1, price_scale="raw", has_actions=True)])
+    days = pd.bdate_range("2024-03-04", periods=6)
+    frame = pd.DataFrame({"KO": [60.0, 61.0, 62.0, 63.0, 64.0]}, index=days.delete(2))
+    actions = pd.DataFrame({"symbol": "KO", "source": "sample", "ts": [days[3]], "kind": "dividend", "value": 0.5})
+    march, april = datetime(2024, 3, 12, tzinfo=UTC), datetime(2024, 4, 12, tzinfo=UTC)
+    write_versions(store, "actions", check_rows("actions", actions)[0], at=march)
+    write_bars(store, long(frame, volume=100.0), at=march)
+    before = read_panel(store, "KO")
+    assert before.close[1, 0] == pytest.approx(61 * (1 - 0.5 / 61))
+    write_bars(store, long(pd.DataFrame({"KO": [61.5]}, index=days[[2]]), volume=7.0), at=april)
+    write_bars(store, long(frame, volume=999.0), at=april + timedelta(hours=1))
+    split = actions.assign(kind="split", ts=days[5], value=2.0)
+    scope = {"symbol": "KO", "source": "sample"}
+    write_versions(store, "actions", check_rows("actions", split)[0], at=april, complete=scope)
+    assert read_panel(store, "KO").frame()["KO"].tolist() == [30.0, 30.5, 30.75, 31.0, 31.5, 64.0]
+    for as_of in ("2024-03-12", "2024-04-11", march, april - timedelta(microseconds=1)):
+        then = read_panel(store, "KO", as_of=as_of)
+        assert then.snapshot_id == before.snapshot_id, as_of
+    assert read_panel(store, "KO", as_of=april).volume[:, 0].tolist() == [200.0, 200.0, 14.0, 200.0, 200.0, 100.0]
 
 
 def test_a_hostile_name_is_data_never_sql(store: Store, bars: pd.DataFrame) -> None:
@@ -189,8 +252,54 @@ def test_as_of_never_mixes_the_scales_before_and_after_a_split(store: Store) -> 
     write_bars(store, long(old), at=datetime(2024, 6, 7, 22, tzinfo=UTC))
     new = pd.DataFrame({"NVDA": [11.0, 11.1, 11.2, 11.3, 11.4]}, index=pd.bdate_range("2024-06-05", periods=5))
     write_bars(store, long(new), at=datetime(2024, 6, 14, 22, tzinfo=UTC))
-    then = read_panel(store, ["NVDA"], as_of="2024-06-12").frame()["NVDA"]
-    assert then.tolist() == [110.0, 111.0, 112.0]
-    assert read_panel(store, ["NVDA"], as_of="2024-06-14").frame()["NVDA"].tolist() == new["NVDA"].tolist()
-    # Before anything was recorded, the first version recorded stands in.
-    assert read_panel(store, ["NVDA"], as_of="2024-06-06").frame()["NVDA"].tolist() == [110.0, 111.0]
+
+    def closes(as_of: str) -> list[float]:
+        return read_panel(store, "NVDA", as_of=as_of).frame()["NVDA"].tolist()
+
+    assert closes("2024-06-12") == [110.0, 111.0, 112.0]
+    assert closes("2024-06-14") == new["NVDA"].tolist()
+    assert closes("2024-06-06") == [110.0, 111.0], "before anything was recorded, the first recorded stands in"
+    # Older history, loaded after the split, is on the new scale: then all of it is read as it stood that day.
+    past = pd.DataFrame({"NVDA": [10.8, 10.9]}, index=pd.bdate_range("2024-06-03", periods=2))
+    write_bars(store, long(past), at=datetime(2024, 7, 1, tzinfo=UTC))
+    assert closes("2024-06-06") == [10.8, 10.9, 11.0, 11.1]
+    assert closes("2024-06-12") == [110.0, 111.0, 112.0], "a recorded day stays as it was"
+
+
+def test_a_moment_in_the_day_does_not_see_a_session_that_was_not_over(store: Store) -> None:
+    frame = pd.DataFrame({"KO": [60.0, 61.0, 62.0]}, index=pd.bdate_range("2024-06-05", periods=3))
+    write_bars(store, long(frame), at=datetime(2024, 6, 7, 20, 30, tzinfo=UTC))
+    for as_of, sessions in (
+        ("2024-06-07", 3),
+        ("2024-06-07T20:30Z", 3),  # recorded by then, so it was known
+        ("2024-06-07T20:29:59Z", 2),  # not recorded then: the days that were over
+        ("2024-06-06T15:00Z", 1),
+        ("2024-06-06", 2),
+        (pd.Timestamp("2024-06-07", tz="UTC"), 2),
+        (datetime(2024, 6, 7, 22, 30, tzinfo=timezone(timedelta(hours=2))), 3),
+    ):
+        assert len(read_panel(store, "KO", as_of=as_of)) == sessions, as_of
+    for naive in (datetime(2024, 6, 7, 15), "2024-06-07 15:00"):  # noqa: DTZ001  that is the point
+        with pytest.raises(DataError, match=r"no zone: 2024-06-07 15:00.*such as 2024-06-07 15:00\+00:00"):
+            read_panel(store, "KO", as_of=naive)
+    assert len(read_panel(store, "KO", as_of=datetime(2024, 6, 7))) == 3  # noqa: DTZ001  midnight is the day
+
+
+def test_a_panel_brings_the_doubts_about_what_it_read(store: Store, bars: pd.DataFrame) -> None:
+    write_bars(store, pd.concat([bars, bars.iloc[:3].assign(source="other")]))
+    rows = [
+        ("KO", "2024-01-03", "suspect", "x100"),
+        ("KO", "2024-01-05", "late", "no bar"),
+        ("PEP", "2024-01-02", "disagree", "differs"),
+    ]
+    found = pd.DataFrame(rows, columns=["symbol", "ts", "grade", "reason"])
+    found = found.assign(ts=pd.to_datetime(found["ts"]), check_name="c")
+    save_grades(store, found.assign(source="yahoo"), source="yahoo", symbols=["KO", "PEP"], checks=["c"])
+    save_grades(store, found.iloc[:1].assign(source="other"), source="other", symbols=["KO"], checks=["c"])
+    panel = read_panel(store, ["KO", "PEP"], source="yahoo")
+    assert panel.flags == tuple(sorted(Flag(pd.Timestamp(d), s, g, r) for s, d, g, r in rows))  # type: ignore[arg-type]
+    assert panel.grade == "suspect"
+    assert read_panel(store, "KO", source="other").flags == (panel.flags[1],)
+    assert read_panel(store, ["KO", "PEP"], start="2024-01-04", source="yahoo").grade == "late"
+    assert read_panel(store, ["PEP"], end="2024-01-03", source="yahoo").flags == (panel.flags[0],)
+    assert read_panel(store, ["KO", "PEP"], as_of="2024-01-02", source="yahoo").flags == (panel.flags[0],)

@@ -63,6 +63,15 @@ def test_a_change_keeps_the_old_row_and_touches_no_other(store: Store, bars: pd.
     assert [row[:11] for row in rows(store, "bar_revisions")] == [(*before[i][:10], second) for i in (0, 4)]
 
 
+def test_new_symbols_beside_stored_ones_are_written_with_them(store: Store, bars: pd.DataFrame) -> None:
+    ko, pep = bars.iloc[:3], bars.iloc[3:]
+    assert write_bars(store, ko) == WriteCount(new=3)
+    assert write_bars(store, bars) == WriteCount(new=3, unchanged=3)
+    assert write_bars(store, bars.assign(source="other")) == WriteCount(new=6)
+    assert len(rows(store)) == 12
+    assert read_panel(store, "PEP", source="yahoo", adjust=False).close[:, 0].tolist() == pep["close"].tolist()
+
+
 def test_what_was_not_checked_is_refused_and_nothing_is_written(store: Store, bars: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="Pass what check_bars returned"):
         write_bars(store, bars.drop(columns="volume"))
@@ -89,8 +98,7 @@ def blocked(store: Store, work: Callable[[], object], last: pd.Series) -> tuple[
     thread = threading.Thread(target=work)
     thread.start()
     waiting = sa.text(
-        "SELECT pid FROM pg_stat_activity "
-        "WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT INTO market_data.bars%'"
+        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'COPY%market_data%bars%'"
     )
     for _ in range(500):
         with store.begin() as connection:

@@ -8,6 +8,7 @@ import pytest
 from database import Database
 
 from quantlib.settings import Settings
+from quantlib.sources.base import Call
 from quantlib.store import Store
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.session import Session
@@ -22,7 +23,7 @@ def lab(database: Database, _migrated: tuple[Store, str], tmp_path_factory: pyte
     store, empty = _migrated
     with store.begin() as connection:
         connection.exec_driver_sql(empty)
-    ingest(store, "sample", list(SYMBOLS), start="2016-01-01", home=home)
+    ingest(store, "sample", list(SYMBOLS), start="2016-01-01", call=Call(home))
     return Session(local(home), store)
 
 

@@ -15,6 +15,8 @@ import pytest
 from quantlib.errors import ConfigError, DataError
 from quantlib.sources import SOURCES, sample
 from quantlib.sources.base import (
+    Ask,
+    Call,
     EmptyError,
     LimitError,
     NotFoundError,
@@ -26,9 +28,10 @@ from quantlib.sources.base import (
     within,
 )
 from quantlib.store import Store, coverage, read_ingest_log, read_instruments, read_panel, read_series, read_universe
-from quantlib.types import BAR_COLUMNS, check_span
-from quantlib.universe import Universe, UniverseList
-from quantlib.workflows import ingest as module
+from quantlib.types import BAR_COLUMNS
+from quantlib.settings import get_settings
+from quantlib.universe import Universe, UniverseList, load_universe
+from quantlib.workflows import deliveries as module
 from quantlib.workflows.ingest import COLUMNS, IngestResult, ingest
 
 DAYS = pd.bdate_range("2024-01-01", periods=120).as_unit("us")
@@ -49,29 +52,29 @@ class Vendor:
     faults: dict[str, Exception] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def request(self, symbol: str, start: Any = None, end: Any = None, *, home: Path) -> Payload:
-        first, last = check_span(start, end)
-        self.asked.append((symbol, *("" if s is None else f"{s:%Y-%m-%d}" for s in (first, last))))
+    def request(self, ask: Ask, call: Call) -> Payload:
+        symbol = ask.name
+        self.asked.append((symbol, *("" if s is None else f"{s:%Y-%m-%d}" for s in (ask.start, ask.end))))
         if symbol in self.faults:
             raise self.faults[symbol]
         if symbol not in self.bars:
             raise NotFoundError(f"The vendor does not know {symbol}.")
-        return Payload("vendor", symbol, self.bars[symbol].to_csv(index=False), first, last)
+        return Payload("vendor", "bars", symbol, self.bars[symbol].to_csv(index=False), ask.start, ask.end)
 
     @staticmethod
     def parse(payload: Payload) -> Parsed:
-        table = pd.read_csv(StringIO(payload.body), parse_dates=["ts"])
-        bars = within(bars_frame(table, payload.symbol, payload.source), "ts", payload)
+        table = pd.read_csv(StringIO(payload.text), parse_dates=["ts"])
+        bars = within(bars_frame(table, payload.name, payload.source), "ts", payload)
         if bars.empty:
-            raise EmptyError(f"The vendor has no bars for {payload.symbol} in the span asked for.")
-        return Parsed(bars=bars, notes=(f"{payload.symbol}: a note.",))
+            raise EmptyError(f"The vendor has no bars for {payload.name} in the span asked for.")
+        return Parsed(bars=bars, notes=(f"{payload.name}: a note.",))
 
 
 @pytest.fixture
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
     one = Vendor({"AAA": prices(1), "BBB": prices(2), "CCC": prices(3)})
-    source = Source("vendor", "The vendor", ("bars",), needs_key=False, sample=False, request=one.request,
-                    parse=one.parse, note="For tests.")  # fmt: skip
+    source = Source("vendor", "The vendor", ("bars",), request=one.request, parse=one.parse, note="For tests.",
+                    priority=1, markets=("stock",))  # fmt: skip
     monkeypatch.setitem(SOURCES, "vendor", source)
     return one
 
@@ -93,7 +96,7 @@ def take(store: Store, universe: Universe, tmp_path: Path) -> Take:
     """Return `ingest` into the test database, from the vendor unless said otherwise."""
 
     def take(symbols: list[str] | None = None, *, source: str = "vendor", **options: Any) -> IngestResult:
-        return ingest(store, source, symbols, **({"universe": universe, "home": tmp_path} | options))
+        return ingest(store, source, symbols, **({"universe": universe, "call": Call(tmp_path)} | options))
 
     return take
 
@@ -103,14 +106,14 @@ def stored(store: Store, symbol: str, source: str = "vendor") -> pd.Series:
 
 
 def test_the_whole_sample_is_stored_and_a_second_run_changes_nothing(store: Store, tmp_path: Path) -> None:
-    first = ingest(store, "sample", home=tmp_path)
+    first = ingest(store, "sample", call=Call(tmp_path))
     assert first.ok
     assert first.total == (203_647, 0, 0)  # 190,924 bars and 12,723 observations
     assert not first.rejected
     assert [s.symbol for s in first.symbols] == [*sample.SYMBOLS, *(one.name for one in sample.SERIES)]
     assert not first.changed_nothing
 
-    again = ingest(store, "sample", home=tmp_path)
+    again = ingest(store, "sample", call=Call(tmp_path))
     assert again.total == (0, 0, 203_647)
     assert again.changed_nothing
     assert again.headline == (
@@ -122,7 +125,7 @@ def test_the_whole_sample_is_stored_and_a_second_run_changes_nothing(store: Stor
     assert panel.close.shape == (8313, 20)
     core = read_series(store, "CPILFESL", as_of="2018-12-31")
     assert core.index[-1] == pd.Timestamp("2018-10-01")  # November's was out by then, but the estimate is late
-    assert len(read_instruments(store)) == 172
+    assert len(read_instruments(store)) == len(load_universe(get_settings().data / "universe.yaml").instruments)
     assert read_universe(store)["largest-crypto"].symbols[0] == "BTC-USD"
 
 
@@ -347,5 +350,5 @@ def test_the_table_says_what_became_of_every_symbol(take: Take, vendor: Vendor) 
 
 
 def test_the_vendor_of_these_tests_delivers_real_bars(vendor: Vendor, tmp_path: Path) -> None:
-    parsed = vendor.parse(vendor.request("AAA", home=tmp_path))
+    parsed = vendor.parse(vendor.request(Ask("bars", "AAA"), Call(tmp_path)))
     assert tuple(parsed.bars) == BAR_COLUMNS

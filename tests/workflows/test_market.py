@@ -98,7 +98,10 @@ def test_lists_name_what_is_stored_of_them(session: Session) -> None:
     assert list(table.index) == ["all", "few"]
     assert table.loc["few", "symbols"] == ("CCC", "AAA")
     assert table.loc["few", "of"] == 3
-    assert table.loc["few", "note"] == "Drawn up 2024-01-02. By hand."
+    assert table.loc["few", "note"] == (
+        "Drawn up 2024-01-02. By hand. AAA and CCC were chosen from a list drawn up on 2024-01-02, but used from "
+        "2021-10-05 on: selection-biased."
+    )
     assert table.loc["all", "symbols"] == tuple(sorted(CLOSES)), "also what no list names"
 
 

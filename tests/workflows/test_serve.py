@@ -15,7 +15,16 @@ import pytest
 
 from quantlib.errors import ConfigError
 from quantlib.settings import Settings
-from quantlib.workflows.serve import Service, app_service, check_ports, mlflow_service, notebook_service, serve
+from quantlib.workflows import serve as serving
+from quantlib.workflows.serve import (
+    Service,
+    app_service,
+    check_ports,
+    mlflow_service,
+    notebook_service,
+    serve,
+    worker_service,
+)
 
 
 def free_port() -> int:
@@ -133,3 +142,49 @@ def test_a_tracking_server_is_not_served_again(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, mlflow_tracking_uri="http://127.0.0.1:9", _env_file=None)
     with pytest.raises(ConfigError, match=r"is a server already: open http://127\.0\.0\.1:9"):
         mlflow_service(settings)
+
+
+def test_the_worker_needs_no_port_and_says_where_its_log_is(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, _env_file=None)
+    worker = worker_service(settings)
+    check_ports([app_service(settings, port=free_port()), worker, worker])
+    assert worker.command[-2:] == ["quantlib.cli", "worker"]
+    assert str(tmp_path / "logs" / "jobs.log") in worker.url
+
+
+COUNTING = """
+import pathlib, sys, time
+with pathlib.Path(sys.argv[1]).open("a") as file:
+    file.write("started ")
+print("said", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_a_service_that_may_restart_does_and_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "RESTART_SECONDS", 0.1)
+    port, starts = free_port(), tmp_path / "starts"
+    command = [sys.executable, "-c", COUNTING, str(starts), "0"]
+    mortal = Service("Mortal", command, about="dies and comes back", restart=True)
+    said: list[str] = []
+
+    def ready(service: Service) -> None:
+        said.append(service.url)
+        if len(said) == 2:
+            signal.setitimer(signal.ITIMER_REAL, 4)
+
+    def enough(*_: object) -> None:
+        assert listening(port)
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, enough)
+    try:
+        assert serve([mortal, web(port)], ready, logs=tmp_path / "logs") == 0
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert said == ["dies and comes back", f"http://127.0.0.1:{port}"]
+    assert starts.read_text().count("started") >= 2
+    assert (tmp_path / "logs" / "mortal.log").read_text().count("said") >= 2, (
+        "a restart keeps the log of the one before"
+    )
+    assert not listening(port)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from procrastinate.schema import SchemaManager
+
+from quantlib.store.migrations.bar_views import compress_bars, create_bar_views
+from quantlib.store.migrations.comments import comment_tables
 
 revision = "r0002"
 down_revision = "r0001"
@@ -98,6 +103,20 @@ CREATE TABLE market_data.repairs (
     decided_at  timestamptz,
     PRIMARY KEY (symbol, source, ts, check_name)
 );
+"""
+
+CANONICAL = """
+CREATE VIEW market_data.canonical_bars AS
+SELECT b.*
+FROM (SELECT DISTINCT ON (symbol) symbol, source
+      FROM (SELECT symbol, source, max(ts) AS last, max(max(ts)) OVER (PARTITION BY symbol) AS newest
+            FROM market_data.bars GROUP BY symbol, source) series
+      LEFT JOIN market_data.sources USING (source)
+      WHERE newest - last <= 10
+      ORDER BY symbol, priority NULLS LAST, source COLLATE "C") chosen
+JOIN market_data.bars b USING (symbol, source);
+COMMENT ON VIEW market_data.canonical_bars IS
+    'Bars of each symbol from one source: the first by priority of those at most 10 days older than the newest';
 """
 
 EVENTS = f"""
@@ -212,17 +231,60 @@ CREATE TABLE ops.vendors (
     source          text PRIMARY KEY CHECK (source <> ''),
     failures        integer NOT NULL DEFAULT 0 CHECK (failures >= 0),
     open_until      timestamptz,
+    trial_until     timestamptz,
     last_success_at timestamptz,
     last_error_at   timestamptz,
     last_error      text NOT NULL DEFAULT ''
 );
+
+CREATE TABLE ops.job_progress (
+    job_id     bigint PRIMARY KEY,
+    reason     text NOT NULL DEFAULT '',
+    queued_at  timestamptz NOT NULL DEFAULT now(),
+    done       integer NOT NULL DEFAULT 0 CHECK (done >= 0),
+    total      integer NOT NULL DEFAULT 0 CHECK (total >= 0),
+    label      text NOT NULL DEFAULT '',
+    outcome    text NOT NULL DEFAULT '' CHECK (outcome IN ('', 'done', 'skipped', 'failed', 'cancelled')),
+    said       text NOT NULL DEFAULT '',
+    mark       text NOT NULL DEFAULT '',
+    traceback  text NOT NULL DEFAULT '',
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE ops.schedules (
+    name       text PRIMARY KEY CHECK (name <> ''),
+    task       text NOT NULL CHECK (task <> ''),
+    args       jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(args) = 'object'),
+    trigger    text NOT NULL CHECK (trigger <> ''),
+    enabled    boolean NOT NULL DEFAULT false,
+    enabled_at timestamptz CHECK (enabled_at IS NOT NULL OR NOT enabled),
+    note       text NOT NULL DEFAULT ''
+);
+
+CREATE TABLE ops.occurrences (
+    schedule   text NOT NULL REFERENCES ops.schedules ON DELETE CASCADE,
+    at         timestamptz NOT NULL,
+    outcome    text NOT NULL CHECK (outcome IN ('run', 'covered')),
+    job_id     bigint NOT NULL,
+    decided_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (schedule, at)
+);
+"""
+
+QUOTA = """
+CREATE SCHEMA quota;
+COMMENT ON SCHEMA quota IS 'Calls made of late, one table per vendor, made at its first call as the library defines it';
 """
 
 
 def upgrade() -> None:
     """Create what is new; nothing that is there is touched."""
-    for statements in (RAW, MARKET_DATA, EVENTS, DERIVED, OPS):
+    for statements in (RAW, MARKET_DATA, CANONICAL, EVENTS, DERIVED, OPS):
         op.execute(statements)
+    op.execute(QUOTA)
+    create_bar_views(op.get_bind())
+    compress_bars(op.get_bind())
+    comment_tables(op.get_bind())
     install_jobs(op.get_bind())
 
 
@@ -231,8 +293,7 @@ def install_jobs(bind: sa.Connection) -> None:
     bind.execute(sa.text("CREATE SCHEMA jobs"))
     bind.execute(sa.text("COMMENT ON SCHEMA jobs IS 'The job queue, as its library defines it'"))
     path = bind.scalar(sa.text("SELECT current_setting('search_path')"))
-    driver = bind.connection.dbapi_connection
-    assert driver is not None
+    driver: Any = bind.connection.dbapi_connection
     with driver.cursor() as cursor:  # many statements at once, with signs SQLAlchemy would read as its own
         cursor.execute("SET LOCAL search_path = jobs")
         cursor.execute(SchemaManager.get_schema())

@@ -1,80 +1,25 @@
-"""The universe: instruments and named, dated lists of them, read from one YAML file."""
+"""The universe file: YAML, read strictly."""
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from quantlib.errors import DataError, nearest
-from quantlib.types import Instrument
-
-ALL = "all"
+from quantlib.universe.universe import Universe
 
 
-class UniverseList(BaseModel):
-    """A named list of symbols, and on what day and ground it was drawn up."""
+class _Change(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(pattern=r"^[a-z0-9-]+$")
-    title: str = Field(min_length=1)
-    drawn_up: date
-    basis: str = Field(min_length=1)
-    tags: tuple[str, ...] = ()
-    symbols: tuple[str, ...] = Field(min_length=1)
-
-
-class Universe(BaseModel):
-    """Every instrument the workbench follows, described once, and the lists that name them.
-
-    Parameters
-    ----------
-    instruments
-        In the order of the file; each carries the tags of all lists it is in.
-    lists
-        By name, in the order of the file.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    instruments: tuple[Instrument, ...]
-    lists: dict[str, UniverseList]
-
-    @cached_property
-    def _by_symbol(self) -> dict[str, Instrument]:
-        return {instrument.symbol: instrument for instrument in self.instruments}
-
-    def symbols(self, name: str = ALL) -> tuple[str, ...]:
-        """Return the symbols of one list, or of the whole universe for `all`.
-
-        Raises
-        ------
-        DataError
-            There is no list of that name.
-        """
-        if name == ALL:
-            return tuple(self._by_symbol)
-        if name not in self.lists:
-            raise DataError(f"The universe has no list {name!r}. {nearest(name, [ALL, *self.lists], limit=20)}")
-        return self.lists[name].symbols
-
-    def instrument(self, symbol: str) -> Instrument:
-        """Return what is known about a symbol.
-
-        Raises
-        ------
-        DataError
-            The universe does not hold it.
-        """
-        if symbol not in self._by_symbol:
-            raise DataError(f"The universe has no instrument {symbol!r}. {nearest(symbol, self._by_symbol)}")
-        return self._by_symbol[symbol]
+    day: date
+    joined: list[Any] = []
+    left: list[Any] = []
 
 
 class _Entry(BaseModel):
@@ -86,6 +31,8 @@ class _Entry(BaseModel):
     basis: str
     tags: list[str] = []
     symbols: list[Any]
+    since: date | None = None
+    changes: list[_Change] = []
 
 
 class _File(BaseModel):
@@ -118,8 +65,10 @@ _Loader.yaml_implicit_resolvers = {
 def load_universe(path: Path) -> Universe:
     """Return the universe of a YAML file, checked.
 
-    The file has two parts. `instruments` groups them by kind, each a symbol with name, exchange, sector and,
-    where it is not USD, currency. `lists` holds by name: title, drawn_up, basis, tags and symbols.
+    The file has two parts. `instruments` groups them by kind, each a symbol with name, exchange, sector and, where
+    it is not USD, currency; also the days it was listed and delisted. `lists` holds by name: title, drawn_up, basis,
+    tags and symbols; where its past is known also `since`, the first day of that, and `changes`: on which day who
+    joined and who left.
 
     Raises
     ------
@@ -143,7 +92,8 @@ def load_universe(path: Path) -> Universe:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = " > ".join(map(str, first["loc"])) or "the file"
-        raise DataError(f"{path.name}, {place}: {first['msg']}; got {first['input']!r}.") from None
+        came = "" if first["type"] == "value_error" else f"; got {first['input']!r}"
+        raise DataError(f"{path.name}, {place}: {first['msg'].removeprefix('Value error, ')}{came}.") from None
     except DataError as error:
         raise DataError(f"{path.name}: {error}") from None
 
@@ -160,12 +110,11 @@ def _universe(file: _File) -> Universe:
     known = {symbol for _, symbol, _ in described}
     tags: dict[str, list[str]] = {symbol: [] for symbol in known}
     for name, entry in file.lists.items():
-        for symbol, count in Counter(entry.symbols).items():
-            _check_symbol(symbol, f"lists > {name}")
-            if symbol not in known:
-                raise DataError(f"lists > {name}: {symbol} is not under instruments. {nearest(symbol, known)}")
-            if count > 1:
-                raise DataError(f"lists > {name}: {symbol} is named {count} times. Keep one.")
+        _check_members(entry.symbols, f"lists > {name}", known)
+        for change in entry.changes:
+            _check_members([*change.joined, *change.left], f"lists > {name} > changes > {change.day}", known)
+        everyone = {*entry.symbols, *(symbol for change in entry.changes for symbol in change.left)}
+        for symbol in everyone:
             tags[symbol] += [tag for tag in entry.tags if tag not in tags[symbol]]
     return Universe.model_validate(
         {
@@ -175,6 +124,15 @@ def _universe(file: _File) -> Universe:
             "lists": {name: {**entry.model_dump(), "name": name} for name, entry in file.lists.items()},
         }
     )
+
+
+def _check_members(symbols: list[Any], place: str, known: set[str]) -> None:
+    for symbol, count in Counter(symbols).items():
+        _check_symbol(symbol, place)
+        if symbol not in known:
+            raise DataError(f"{place}: {symbol} is not under instruments. {nearest(symbol, known)}")
+        if count > 1:
+            raise DataError(f"{place}: {symbol} is named {count} times. Keep one.")
 
 
 def _check_symbol(symbol: object, place: str) -> None:

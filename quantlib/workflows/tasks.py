@@ -1,0 +1,228 @@
+"""Tasks: what a job can do, with which arguments, and what follows it: data, quality, derived, pipeline, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from quantlib.errors import DataError, nearest
+from quantlib.settings import utc_now
+from quantlib.store.job_worker import TryAgainError
+from quantlib.store.jobs import NewJob, data_mark, last_done
+from quantlib.workflows.provenance import code_version
+from quantlib.workflows.session import Session
+
+Progress = Callable[[int, int, str], None]
+
+
+class Args(BaseModel):
+    """Arguments of every task."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    follow: bool = Field(default=True, description="Whether the steps that come after it follow by themselves.")
+
+
+class IngestArgs(Args):
+    """Arguments of an ingest."""
+
+    source: str = Field(description="Vendor to ask, a key of SOURCES.")
+    kinds: tuple[str, ...] | None = Field(default=None, description="What to ask for; prices and macro values if None.")
+    symbols: tuple[str, ...] | None = Field(default=None, description="Symbols or series; all it has if None.")
+    universe: str | None = Field(default=None, description="A list of the universe instead of symbols.")
+
+
+class StepArgs(Args):
+    """Arguments of the steps after an ingest."""
+
+    force: bool = Field(default=False, description="Whether to work even where nothing has changed.")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job.
+
+    Parameters
+    ----------
+    said
+        In a sentence.
+    skipped
+        Whether there was nothing to do; the sentence says why.
+    go_on
+        Whether the next step has a reason to follow.
+    mark
+        State of the data it has seen, for the next one to compare with.
+    """
+
+    said: str
+    skipped: bool = False
+    go_on: bool = True
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing a job can do.
+
+    Parameters
+    ----------
+    title
+        For people.
+    args
+        Model of its arguments.
+    work
+        Does it, telling how far it is; that call raises where the job is to stop.
+    lock
+        Given the arguments, what no two jobs may do at once.
+    then
+        The task that follows.
+    """
+
+    title: str
+    args: type[Args]
+    work: Callable[[Session, Any, Progress], Outcome]
+    lock: Callable[[Any], str]
+    then: str | None = None
+
+
+def plan(task: str, args: Mapping[str, Any] | None = None, *, reason: str) -> NewJob:
+    """Return the job for a task, its arguments checked and written out.
+
+    Raises
+    ------
+    DataError
+        There is no such task, or an argument is missing, unknown or of the wrong kind.
+    """
+    if task not in TASKS:
+        raise DataError(f"There is no task {task!r}. {nearest(task, TASKS)}")
+    model = TASKS[task].args
+    try:
+        checked = model.model_validate(dict(args or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "arguments"
+        known = nearest(name, model.model_fields) if first["type"] == "extra_forbidden" else ""
+        raise DataError(f"Task {task}, {name}: {first['msg']}. {known}".strip()) from None
+    if isinstance(checked, IngestArgs):
+        _check_source(checked)
+    written = checked.model_dump(mode="json", exclude_defaults=True)
+    return NewJob(task, written, TASKS[task].lock(checked), reason)
+
+
+def following(task: str, args: Args, reason: str) -> NewJob | None:
+    """Return the job of the step after a task; None after the last, or where none was wanted."""
+    then = TASKS[task].then
+    return plan(then, reason=reason) if then and args.follow else None
+
+
+def _check_source(args: IngestArgs) -> None:
+    from quantlib.sources import SOURCES  # noqa: PLC0415 - vendors' libraries take seconds to load
+
+    if args.source not in SOURCES:
+        raise DataError(f"There is no source {args.source!r}. {nearest(args.source, SOURCES)}")
+    source = SOURCES[args.source]
+    if wrong := [kind for kind in args.kinds or () if kind not in source.kinds]:
+        raise DataError(f"{source.title} has no {wrong[0]!r}. {nearest(wrong[0], source.kinds)}")
+
+
+def _ingest(session: Session, args: IngestArgs, progress: Progress) -> Outcome:
+    from quantlib.sources.base import NoKeyError  # noqa: PLC0415 - as above
+    from quantlib.workflows.ingest import ingest  # noqa: PLC0415 - as above
+
+    symbols = list(args.symbols) if args.symbols else None
+    if symbols is None and args.universe:
+        symbols = list(session.universe.symbols(args.universe))
+    try:
+        result = ingest(
+            session.store,
+            args.source,
+            symbols,
+            kinds=args.kinds,
+            universe=session.universe,
+            on_progress=progress,
+        )
+    except NoKeyError as error:
+        return Outcome(f"Skipped: {args.source} was not asked. {error}", skipped=True, go_on=False)
+    if result.status != "failed":
+        return Outcome(result.headline)
+    if all(one.status in {"unanswered", "skipped"} for one in result.symbols):
+        raise TryAgainError(AGAIN_SECONDS, result.headline)
+    raise DataError(result.headline)
+
+
+def _quality(session: Session, args: StepArgs, progress: Progress) -> Outcome:
+    from quantlib.workflows.quality import check_quality  # noqa: PLC0415 - as above
+
+    # What is late shows only as time passes, so a day is looked at once even where nothing has changed.
+    mark, why = _changed(session, "quality", args, f"{utc_now():%Y-%m-%d}")
+    if why:
+        return Outcome(why, skipped=True)
+    result = check_quality(session, on_progress=progress)
+    return Outcome(result.headline, mark=mark)
+
+
+def _derive(session: Session, args: StepArgs, progress: Progress) -> Outcome:
+    from quantlib.workflows.derive import derive  # noqa: PLC0415 - as above
+
+    mark, why = _changed(session, "derive", args)
+    if why:
+        return Outcome(why, skipped=True)
+    result = derive(session, on_progress=progress)
+    return Outcome(result.headline, mark=mark)
+
+
+def _pipeline(session: Session, args: StepArgs, progress: Progress) -> Outcome:
+    from quantlib.workflows.pipeline import run_pipeline  # noqa: PLC0415 - as above
+
+    result = run_pipeline(
+        session, force=args.force, on_progress=lambda stage, done, total: progress(done, total, stage)
+    )
+    if result.reused:
+        said = f"Skipped: nothing changed since the last pipeline; its report of {result.as_of:%Y-%m-%d} stands."
+        return Outcome(said, skipped=True)
+    left_out = f" Left out: {' '.join(result.skipped)}" if result.skipped else ""
+    return Outcome(f"{len(result.recommendations)} recommendations as of {result.as_of:%Y-%m-%d}.{left_out}")
+
+
+def _report(session: Session, args: StepArgs, progress: Progress) -> Outcome:
+    from quantlib.store import read_reports  # noqa: PLC0415 - as above
+    from quantlib.workflows.reporting import export_report  # noqa: PLC0415 - as above
+
+    stored = read_reports(session.store)
+    mark = "" if stored.empty else str(stored["id"].iloc[0])
+    last = last_done(session.store, "report")
+    if mark and last and last.mark == mark and not args.force:
+        return Outcome(f"Skipped: job {last.id} has written the newest report, {mark}, already.", skipped=True)
+    progress(0, 1, "Write the report")
+    path = export_report(session)
+    progress(1, 1, "Write the report")
+    return Outcome(f"Wrote {path.name}.", mark=mark)
+
+
+def _changed(session: Session, task: str, args: StepArgs, besides: str = "") -> tuple[str, str]:
+    """Return the mark of data, code and what counts besides, and why there is nothing to do; empty where there is."""
+    written = data_mark(session.store)
+    if not written:
+        return "", "Skipped: no prices are stored yet."
+    mark = f"{written} {code_version()} {besides}".strip()
+    last = last_done(session.store, task)
+    if last and last.mark == mark and not args.force:
+        return mark, f"Skipped: no price, action or observation has changed since job {last.id} did this."
+    return mark, ""
+
+
+#: A vendor that leaves everything unanswered is asked again after this long.
+AGAIN_SECONDS = 900
+
+TASKS: dict[str, Task] = {
+    "ingest": Task(
+        "Load data from a vendor", IngestArgs, _ingest, lambda args: f"ingest:{args.source}", then="quality"
+    ),
+    "quality": Task("Check what is stored", StepArgs, _quality, lambda _: "quality", then="derive"),
+    "derive": Task("Compute derived series", StepArgs, _derive, lambda _: "derive", then="pipeline"),
+    "pipeline": Task("Run and validate strategies", StepArgs, _pipeline, lambda _: "pipeline", then="report"),
+    "report": Task("Write the report", StepArgs, _report, lambda _: "report"),
+}

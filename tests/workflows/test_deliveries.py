@@ -1,0 +1,300 @@
+"""Deliveries of every kind into a real database: nothing lost, nothing twice, one vendor's fault its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from quantlib.errors import DataError
+from quantlib.settings import Settings
+from quantlib.sources import SOURCES
+from quantlib.sources.base import (
+    EVERYTHING,
+    Ask,
+    BadKeyError,
+    Call,
+    FormatError,
+    LimitError,
+    NoKeyError,
+    Parsed,
+    Payload,
+    Source,
+    UnreachableError,
+    bars_frame,
+)
+from quantlib.store import (
+    Store,
+    coverage,
+    decide_repair,
+    list_payloads,
+    propose_repairs,
+    read_ingest_log,
+    read_panel,
+    read_payload,
+    read_quarantine,
+    read_versions,
+)
+from quantlib.universe import Universe
+from quantlib.workflows import refresh as refreshing
+from quantlib.workflows.folder import load_folder
+from quantlib.workflows.ingest import IngestResult, ingest
+from quantlib.workflows.refresh import refresh
+from quantlib.workflows.session import Session
+
+DAYS = pd.bdate_range("2024-01-01", periods=40).as_unit("us")
+NEWS = {
+    "source": "paper", "id": "1", "published_at": pd.Timestamp("2024-02-01 12:00", tz="UTC"), "title": "A headline",
+    "summary": "", "url": "", "publisher": "", "symbols": ["AAA"],
+}  # fmt: skip
+
+
+def bars(source: str, symbol: str = "AAA", scale: float = 1.0) -> pd.DataFrame:
+    close = scale * 50 * np.exp(np.cumsum(np.random.default_rng(5).normal(0, 0.01, len(DAYS))))
+    frame = pd.DataFrame({"ts": DAYS, "open": close, "high": close, "low": close, "close": close, "volume": 1e6})
+    return bars_frame(frame.assign(adj_close=close), symbol, source)
+
+
+def actions(source: str, *rows: tuple[str, str, float]) -> pd.DataFrame:
+    frame = pd.DataFrame(list(rows), columns=["ts", "kind", "value"])
+    return frame.assign(symbol="AAA", source=source, ts=pd.to_datetime(frame["ts"]))[
+        ["symbol", "source", "ts", "kind", "value"]
+    ]
+
+
+@dataclass
+class Vendor:
+    """A source that answers what a test put into it, by kind and name."""
+
+    name: str
+    answers: dict[tuple[str, str], Parsed] = field(default_factory=dict)
+    fault: Exception | None = None
+    asked: list[Ask] = field(default_factory=list)
+
+    def request(self, ask: Ask, call: Call) -> Payload:
+        self.asked.append(ask)
+        if self.fault is not None:
+            raise self.fault
+        return Payload(self.name, ask.kind, ask.name, f"body of {ask.kind} {ask.name}", url="https://example.com/x")
+
+    def parse(self, payload: Payload) -> Parsed:
+        return self.answers[payload.kind, payload.name]
+
+    def source(self, *kinds: Any, **more: Any) -> Source:
+        given = {"note": "For tests.", "priority": 1, "markets": ("stock",)} | more
+        return Source(self.name, self.name.title(), kinds, request=self.request, parse=self.parse, **given)
+
+
+@pytest.fixture
+def universe() -> Universe:
+    return Universe(instruments=[{"symbol": s} for s in ("AAA", "BBB")], lists={})
+
+
+Take = Callable[..., IngestResult]
+
+
+@pytest.fixture
+def take(store: Store, universe: Universe, tmp_path: Path) -> Take:
+    def take(name: str, symbols: list[str] | None = None, **options: Any) -> IngestResult:
+        return ingest(store, name, symbols, **({"universe": universe, "call": Call(tmp_path)} | options))
+
+    return take
+
+
+@pytest.fixture
+def paper(monkeypatch: pytest.MonkeyPatch) -> Vendor:
+    one = Vendor("paper")
+    one.answers["news", "AAA"] = Parsed(news=pd.DataFrame([NEWS]))
+    one.answers["releases", EVERYTHING] = Parsed(
+        releases=pd.DataFrame(
+            [
+                {"source": "paper", "country": "US", "name": "CPI", "period": "2024-01", "actual": 3.1,
+                 "released_at": pd.Timestamp("2024-02-13 13:30", tz="UTC"), "forecast": 2.9, "forecast_kind": "survey",
+                 "previous": 3.4, "revised": None, "unit": "%", "importance": "high"},
+                {"source": "paper", "country": "US", "name": "", "period": "", "actual": 1.0,
+                 "released_at": pd.Timestamp("2024-02-14 13:30", tz="UTC"), "forecast": None, "forecast_kind": "none",
+                 "previous": None, "revised": None, "unit": "", "importance": ""},
+            ]
+        )
+    )  # fmt: skip
+    monkeypatch.setitem(SOURCES, "paper", one.source("news", "releases"))
+    return one
+
+
+@pytest.fixture
+def exchange(monkeypatch: pytest.MonkeyPatch) -> Vendor:
+    one = Vendor("exchange", {("bars", "AAA"): Parsed(bars=bars("exchange"))})
+    monkeypatch.setitem(SOURCES, "exchange", one.source("bars", actions=True))
+    return one
+
+
+def test_news_and_releases_are_stored_once_and_what_breaks_a_rule_is_kept_aside(
+    store: Store, take: Take, paper: Vendor
+) -> None:
+    result = take("paper", ["AAA"], kinds=["news"])
+    assert [s.symbol for s in result.symbols] == ["AAA news"]
+    assert result.total == (1, 0, 0)
+    assert take("paper", ["AAA"], kinds=["news"]).changed_nothing
+    assert read_versions(store, "news")["title"].tolist() == ["A headline"]
+
+    result = take("paper", kinds=["releases"])
+    assert (result.total, result.rejected.total()) == ((1, 0, 0), 1)
+    aside = read_quarantine(store, source="paper").iloc[0]
+    assert (aside["kind"], aside["row"]["actual"], aside["times"]) == ("releases", 1.0, 1)
+    assert read_payload(store, aside["payload_id"]).body == b"body of releases *"
+    take("paper", kinds=["releases"])
+    assert read_quarantine(store, source="paper")["times"].tolist() == [2]
+
+
+def test_without_a_span_news_are_asked_for_around_today(take: Take, paper: Vendor) -> None:
+    take("paper", ["AAA"], kinds=["news"])
+    assert (paper.asked[0].end - paper.asked[0].start).days == 7
+    take("paper", ["AAA"], kinds=["news"], start="2024-01-01", end="2024-01-31")
+    assert f"{paper.asked[1].start:%Y-%m-%d}" == "2024-01-01"
+
+
+def test_the_answer_is_kept_as_delivered_once(store: Store, take: Take, exchange: Vendor) -> None:
+    take("exchange", ["AAA"])
+    take("exchange", ["AAA"])
+    kept = list_payloads(store, source="exchange")
+    assert kept["name"].tolist() == ["AAA"]
+    whole = read_payload(store, kept["id"].iloc[0])
+    assert whole.body == b"body of bars AAA"
+    assert whole.asked == {"url": "https://example.com/x"}
+
+
+def test_prices_are_adjusted_by_actions_and_a_withdrawn_one_no_longer_counts(
+    store: Store, take: Take, exchange: Vendor
+) -> None:
+    plain = bars("exchange")
+    close = plain["close"].to_numpy()
+    dividend = Parsed(bars=plain, actions=actions("exchange", (f"{DAYS[20]:%Y-%m-%d}", "dividend", 1.0)))
+    exchange.answers["bars", "AAA"] = dividend
+    take("exchange", ["AAA"])
+    read = read_panel(store, "AAA", source="exchange").frame("close")["AAA"].to_numpy()
+    np.testing.assert_allclose(read[:20], close[:20] * (1 - 1.0 / close[19]))
+    np.testing.assert_allclose(read[20:], close[20:])
+
+    exchange.answers["bars", "AAA"] = Parsed(bars=plain)
+    take("exchange", ["AAA"], start="2024-01-01")
+    read = read_panel(store, "AAA", source="exchange").frame("close")["AAA"].to_numpy()
+    np.testing.assert_allclose(read, close)
+
+
+def test_an_applied_repair_survives_the_next_delivery(store: Store, take: Take, exchange: Vendor) -> None:
+    wrong = bars("exchange")
+    right = float(wrong.loc[10, "close"])
+    wrong.loc[10, ["open", "high", "low", "close"]] = right * 100
+    exchange.answers["bars", "AAA"] = Parsed(bars=wrong)
+    take("exchange", ["AAA"])
+    columns = ("open", "high", "low", "close")
+    proposal = {
+        "symbol": "AAA", "source": "exchange", "ts": DAYS[10], "check_name": "hundredfold",
+        "before": dict.fromkeys(columns, right * 100), "after": dict.fromkeys(columns, right),
+        "reason": "A hundred times.",
+    }  # fmt: skip
+    propose_repairs(store, pd.DataFrame([proposal]))
+    decide_repair(store, "AAA", "exchange", DAYS[10], "hundredfold", apply=True)
+    assert read_panel(store, "AAA", source="exchange").close[10, 0] == right
+    assert take("exchange", ["AAA"]).total[:2] == (0, 0)
+    panel = read_panel(store, "AAA", source="exchange")
+    assert panel.close[10, 0] == right
+    assert panel.grade == "repaired"
+
+
+def test_a_wrong_kind_is_refused(take: Take, paper: Vendor) -> None:
+    with pytest.raises(DataError, match="Paper has no 'newz'"):
+        take("paper", kinds=["newz"])
+    with pytest.raises(DataError, match="nothing to ask Paper for"):
+        take("paper", ["AAA"], kinds=["releases"])
+
+
+def test_without_its_key_a_vendor_is_not_asked(take: Take, exchange: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SOURCES, "exchange", exchange.source("bars", keys=("EXCHANGE_KEY",)))
+    with pytest.raises(NoKeyError, match="EXCHANGE_KEY"):
+        take("exchange", ["AAA"])
+    assert exchange.asked == []
+
+
+def test_a_refused_key_ends_the_questions(take: Take, exchange: Vendor) -> None:
+    exchange.fault = BadKeyError("The key is not accepted.")
+    result = take("exchange", ["AAA", "BBB"])
+    assert [s.status for s in result.symbols] == ["failed", "skipped"]
+    assert len(exchange.asked) == 1
+
+
+@pytest.fixture
+def here(store: Store, universe: Universe, tmp_path: Path) -> Session:
+    session = Session(Settings(home=tmp_path, _env_file=None), store)
+    session.__dict__["universe"] = universe
+    return session
+
+
+@pytest.mark.parametrize("fault", [UnreachableError("Down."), LimitError("Too many."), FormatError("Garbage.")])
+def test_one_vendor_in_trouble_leaves_the_others_alone(
+    here: Session, paper: Vendor, exchange: Vendor, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    third = Vendor("third", {("bars", name): Parsed(bars=bars("third", name)) for name in ("AAA", "BBB")})
+    keyed = Vendor("keyed")
+    sources = {
+        "sample": SOURCES["sample"],
+        "exchange": exchange.source("bars"),
+        "third": third.source("bars", priority=2),
+        "keyed": keyed.source("bars", priority=3, keys=("NEWSAPI_API_KEY",)),
+    }
+    for module in (refreshing, __import__("quantlib.workflows.ingest", fromlist=["x"])):
+        monkeypatch.setattr(module, "SOURCES", sources)
+    exchange.fault = fault
+    done = refresh(here)
+    assert list(done.results) == ["exchange", "third"]
+    assert done.results["exchange"].status == "failed"
+    assert done.results["third"].ok
+    assert not done.ok
+    assert "NEWSAPI_API_KEY" in done.left_out["keyed"]
+    assert set(coverage(here.store)["source"]) == {"third"}
+    log = read_ingest_log(here.store, source="exchange").iloc[0]
+    assert (log["status"], str(fault) in log["message"]) == ("failed", True)
+
+
+def test_a_folder_is_loaded_once_file_by_file(here: Session, tmp_path: Path) -> None:
+    folder = tmp_path / "drop"
+    (folder / "more").mkdir(parents=True)
+    frame = bars("x")[["ts", "open", "high", "low", "close", "volume", "adj_close"]]
+    frame.rename(columns={"ts": "Date", "adj_close": "Adj Close"}).to_csv(folder / "TRUE.csv", index=False)
+    two = pd.concat([frame.assign(symbol="ON"), frame.assign(symbol="NA")])
+    two.to_parquet(folder / "more" / "two.parquet")
+    (folder / "bad.csv").write_text("nothing,here\n1,2\n")
+    result = load_folder(here, folder)
+    assert [(s.symbol, s.status) for s in result.symbols] == [
+        ("TRUE.csv", "ok"), ("bad.csv", "failed"), ("more/two.parquet", "ok")
+    ]  # fmt: skip
+    assert result.total == (120, 0, 0)
+    assert set(coverage(here.store)["symbol"]) == {"TRUE", "ON", "NA"}
+    again = load_folder(here, folder)
+    assert again.changed_nothing
+    assert again.total.unchanged == 120
+    assert read_ingest_log(here.store)["status"].tolist() == ["partial", "partial"]
+
+
+def test_two_files_never_make_one_series(here: Session, tmp_path: Path) -> None:
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    frame = bars("x")[["ts", "open", "high", "low", "close", "volume"]].assign(symbol="KO")
+    frame.head(5).assign(close=lambda few: few["close"] * 1.0001).to_csv(folder / "a.csv", index=False)
+    frame.to_csv(folder / "b.csv", index=False)
+    first, again = load_folder(here, folder), load_folder(here, folder)
+    assert (first.total, again.total) == ((40, 0, 0), (0, 0, 40))
+    assert read_panel(here.store, "KO").close[:, 0].tolist() == frame["close"].tolist()
+    assert read_quarantine(here.store)["reason"].unique().tolist() == ["another file has more of this symbol: b.csv"]
+    assert len(read_quarantine(here.store)) == 5
+
+
+@pytest.mark.parametrize(("name", "words"), [("absent", "There is no folder"), (".", "no .csv or .parquet")])
+def test_a_folder_without_files_is_refused(here: Session, tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        load_folder(here, tmp_path / name)
