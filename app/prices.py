@@ -30,8 +30,11 @@ def price_strip(found: Prices, as_of: pd.Timestamp | None = None) -> None:
     say_if_stale(found)
 
 
-def say_if_doubtful(made: Report) -> None:
-    """Say what is doubtful about the prices a report stands on; nothing where nothing is."""
+def report_strip(made: Report) -> None:
+    """Draw the strip of a report, and below it what is doubtful about the prices it stands on, if anything is."""
+    source = made.provenance
+    label = {"as of": f"{made.as_of}", "universe": source.universe, "prices": source.data_label}
+    strip(label, sample=source.is_sample, grade=made.data_grade)
     if made.data_doubts:
         words = " ".join(made.data_doubts).replace("$", "\\$")
         st.warning(f"**Prices graded {made.data_grade}.** {words}", icon=":material/flag:")

@@ -1,17 +1,29 @@
-"""Run every race, print the table and write it to RESULTS.md beside this file."""
+"""Run the races, print their tables and write them to RESULTS.md beside this file.
+
+python -m benchmarks            all of them
+python -m benchmarks store      those of one theme or more; what the file says of the others stays
+"""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import backtests, indicators, panels, worlds
+from benchmarks import backtests, indicators, store, worlds
 from benchmarks.race import Race
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+THEMES = {
+    "backtests": ("Backtests", backtests.races),
+    "worlds": ("Simulated worlds", worlds.races),
+    "store": ("The database", store.races),
+    "indicators": ("Indicators", indicators.races),
+}
 PACKAGES = ("numpy", "pandas", "numba", "pyarrow", "sqlalchemy", "TA-Lib", "ta")
 
 
@@ -26,11 +38,19 @@ def lines_of(race: Race) -> list[str]:
     return [f"**{race.work}.**", "", *head, *rows, "", race.note, ""]
 
 
-def main() -> None:
+def sections(text: str) -> dict[str, str]:
+    """Return the parts of a former result by their headings."""
+    parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def main(asked: list[str]) -> None:
     """Run, print and write."""
     begin = time.perf_counter()
+    if unknown := set(asked).difference(THEMES):
+        raise SystemExit(f"There are no races {min(unknown)!r}. Choose from {', '.join(THEMES)}.")
     about = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    text = [
+    head = [
         "# Speeds beside a peer",
         "",
         "Written by `make bench`; run it to get the numbers of your machine. Contestants of a table run in turn in the "
@@ -40,15 +60,20 @@ def main() -> None:
         f"Python {platform.python_version()}, {about}; {os.cpu_count()} cores, {platform.machine()}.",
         "",
     ]
-    print("\n".join(text))
-    for module in (backtests, worlds, panels, indicators):
-        for race in module.races():
-            lines = lines_of(race)
-            print("\n".join(lines))
-            text += lines
-    RESULTS.write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
+    print("\n".join(head))
+    former = sections(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    parts = {}
+    for name, (title, races) in THEMES.items():
+        if asked and name not in asked:
+            parts[title] = former.get(title, "")
+            continue
+        lines = [line for race in races() for line in lines_of(race)]
+        print("\n".join([f"## {title}", "", *lines]))
+        parts[title] = "\n".join(["", *lines])
+    body = "\n".join(f"## {title}\n{text.rstrip()}\n" for title, text in parts.items() if text)
+    RESULTS.write_text("\n".join(head) + "\n" + body, encoding="utf-8")
     print(f"{RESULTS.name} written in {time.perf_counter() - begin:.0f} s.")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -4,7 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from app.cache import keep
-from app.layout import empty, provenance, question, strip, table, tabs
+from app.layout import empty, provenance, question, table, tabs
+from app.prices import report_strip
 from quantlib.charts.numbers import UNKNOWN, count
 from quantlib.workflows.reading import ReportFile, report_file, stored_reports
 
@@ -66,8 +67,7 @@ def main() -> None:
         )
     made = file.report.provenance
     with head:
-        label = {"as of": f"{file.report.as_of}", "universe": made.universe, "prices": made.data_label}
-        strip(label, sample=made.is_sample, grade=file.report.data_grade)
+        report_strip(file.report)
     tabs(
         {
             "Preview": lambda: preview(file),

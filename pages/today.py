@@ -6,8 +6,8 @@ import streamlit as st
 
 from app import layout
 from app.cache import keep
-from app.layout import chart, empty, metrics_table, provenance, question, strip, tabs
-from app.prices import prices, say_if_doubtful, say_if_stale
+from app.layout import chart, empty, metrics_table, provenance, question, tabs
+from app.prices import prices, report_strip, say_if_stale
 from quantlib.charts.numbers import bps, number, percent, signed_percent, span
 from quantlib.reports.types import Recommendation, Report
 from quantlib.workflows.reading import freshness, newest_report, report_figures
@@ -90,10 +90,8 @@ def main() -> None:
         empty("There are no recommendations yet.", "Run `make run`, or `workbench pipeline` and reload this page.")
         return
     made = report.provenance
-    label = {"as of": f"{report.as_of}", "universe": made.universe, "prices": made.data_label}
-    strip(label, sample=made.is_sample, grade=report.data_grade)
+    report_strip(report)
     say_if_stale(prices(), report)
-    say_if_doubtful(report)
     cards(report)
 
     names = {item.name: item for item in report.recommendations}

@@ -75,6 +75,7 @@ class JobProgress(Row):
     done: int = Field(default=0, ge=0, description="Steps done.")
     total: int = Field(default=0, ge=0, description="Steps in all; 0 while not known.")
     label: str = Field(default="", description="What it is at.")
+    faults: int = Field(default=0, ge=0, description="Attempts that came to nothing, through no fault of its own.")
     outcome: Literal["", "done", "skipped", "failed", "cancelled"] = Field(
         default="", description="What came of it; empty until it has ended."
     )

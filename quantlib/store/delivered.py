@@ -13,7 +13,8 @@ from quantlib.types import BAR_COLUMNS
 # values go into settings of the transaction first.
 _ASK = "SELECT set_config('delivered.symbols', $1::text[]::text, true), set_config('delivered.source', $2, true)"
 _READ = "SELECT symbol, ts, open, high, low, close, volume, adj_close, source FROM market_data.bars"
-_OF_SYMBOLS = "symbol = ANY (current_setting('delivered.symbols')::text[])"
+# A list compared by ANY would be read from its setting again for every row.
+_OF_SYMBOLS = "symbol IN (SELECT unnest(current_setting('delivered.symbols')::text[]))"
 _OF_SOURCE = "source = current_setting('delivered.source')"
 
 

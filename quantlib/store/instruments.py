@@ -112,22 +112,19 @@ def write_universe(store: Store, lists: Iterable[UniverseList]) -> WriteCount:
             ).rowcount
             rows = [key | {"symbol": s, "position": i} for i, s in enumerate(one.symbols, start=1)]
             total = total.plus(upsert(connection, _MEMBERS, rows)).plus(WriteCount(changed=gone))
-    for name in dict.fromkeys(one.name for one in written):
-        write_drawings(store, name, _drawings(store, name))
+    write_drawings(store, _drawings(store))
     return total
 
 
-def _drawings(store: Store, name: str) -> dict[date, list[str]]:
-    """Return the symbols of a list by each day it was drawn up."""
-    query = (
-        sa.select(_LISTS.c.drawn_at, _MEMBERS.c.symbol)
-        .outerjoin(_MEMBERS, (_MEMBERS.c.list == _LISTS.c.list) & (_MEMBERS.c.drawn_at == _LISTS.c.drawn_at))
-        .where(_LISTS.c.list == name)
+def _drawings(store: Store) -> dict[str, dict[date, list[str]]]:
+    """Return by list its symbols by each day it was drawn up."""
+    query = sa.select(_LISTS.c.list, _LISTS.c.drawn_at, _MEMBERS.c.symbol).outerjoin(
+        _MEMBERS, (_MEMBERS.c.list == _LISTS.c.list) & (_MEMBERS.c.drawn_at == _LISTS.c.drawn_at)
     )
-    found: dict[date, list[str]] = {}
+    found: dict[str, dict[date, list[str]]] = {}
     with store.begin() as connection:
-        for day, symbol in connection.execute(query):
-            found.setdefault(day, []).extend([symbol] if symbol else [])
+        for name, day, symbol in connection.execute(query):
+            found.setdefault(name, {}).setdefault(day, []).extend([symbol] if symbol else [])
     return found
 
 

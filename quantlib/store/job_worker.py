@@ -18,11 +18,13 @@ from procrastinate.worker import Worker
 
 from quantlib.errors import ConfigError
 from quantlib.store.database import Store
-from quantlib.store.jobs import recover_jobs
+from quantlib.store.jobs import hand_back, recover_jobs
 
 log = logging.getLogger(__name__)
-GRACE_SECONDS = 1.0
+GRACE_SECONDS = 0.5
 """How long a running job may go on after the worker was told to end, before it stops at its next step."""
+LEAVE_SECONDS = 4.0
+"""How long the worker waits for that step; then it leaves the job to the next worker."""
 AGAIN_SECONDS = 2.0
 """Pause before a worker whose database went away begins anew."""
 
@@ -106,8 +108,11 @@ async def work(
     ended: asyncio.Event,
     concurrency: int = 1,
     pace: Pace | None = None,
-) -> None:
+) -> bool:
     """Take jobs and run them until `ended` is set; then stop running ones at their next step, to be continued.
+
+    Returns whether a step was too long to wait for: its job is in the queue again, but its thread still runs, and
+    only the end of the process ends that.
 
     Parameters
     ----------
@@ -126,17 +131,19 @@ async def work(
             _register(app, name, run)
         try:
             async with app.open_async():
-                await _live(app, store, tick, ended, concurrency, pace)
+                if await _live(app, store, tick, ended, concurrency, pace):
+                    return True
         except (exceptions.ProcrastinateException, psycopg.Error, ConfigError, OSError) as error:
             log.warning("The database went away (%s); trying again.", " ".join(str(error).split())[:200])
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), AGAIN_SECONDS)
+    return False
 
 
 async def _live(
     app: App, store: Store, tick: Callable[[], None], ended: asyncio.Event, concurrency: int, pace: Pace
-) -> None:
-    """Run one worker until `ended` is set or it loses the database."""
+) -> bool:
+    """Run one worker until `ended` is set or it loses the database; return whether it left a job running."""
     worker = Worker(
         app=app,
         concurrency=concurrency,
@@ -148,14 +155,17 @@ async def _live(
     working = asyncio.create_task(worker.run())
     ticking = asyncio.create_task(_tick(store, worker, tick, pace))
     ending = asyncio.create_task(ended.wait())
-    try:
-        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        worker.stop()
-        for side in (ticking, ending):
-            side.cancel()
-        await asyncio.gather(ticking, ending, return_exceptions=True)
-        await working
+    await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+    worker.stop()
+    for side in (ticking, ending):
+        side.cancel()
+    await asyncio.gather(ticking, ending, return_exceptions=True)
+    await asyncio.wait({working}, timeout=LEAVE_SECONDS if ended.is_set() else None)
+    if not working.done() and worker.worker_id is not None:
+        await asyncio.to_thread(hand_back, store, worker.worker_id)
+        return True
+    await working
+    return False
 
 
 async def _tick(store: Store, worker: Worker, tick: Callable[[], None], pace: Pace) -> None:

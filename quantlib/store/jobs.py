@@ -25,18 +25,20 @@ from quantlib.store.upsert import as_json
 
 Outcome = Literal["done", "skipped", "failed", "cancelled"]
 QUEUE = "default"
-MOST_LIVES = 5
-"""Workers that may die over one job before it is given up."""
+MOST_FAULTS = 5
+"""Attempts at one job that may come to nothing before it is given up: its worker died, nobody answered."""
 
 PROGRESS = sa.Table(
     "job_progress",
     sa.MetaData(schema="ops"),
     sa.Column("job_id", sa.BigInteger, primary_key=True),
     *(sa.Column(name, sa.Text) for name in ("reason", "label", "outcome", "said", "mark", "traceback")),
-    *(sa.Column(name, sa.Integer) for name in ("done", "total")),
+    *(sa.Column(name, sa.Integer) for name in ("done", "total", "faults")),
     *(sa.Column(name, sa.DateTime(timezone=True)) for name in ("queued_at", "updated_at")),
 )
-_FRESH = {"reason": "", "label": "", "outcome": "", "said": "", "mark": "", "traceback": "", "done": 0, "total": 0}
+_FRESH = dict.fromkeys(("reason", "label", "outcome", "said", "mark", "traceback"), "") | dict.fromkeys(
+    ("done", "total", "faults"), 0
+)
 # Hands every call the connection of our own transaction; it opens none itself.
 _connector = SyncPsycopgConnector()
 _manager = JobManager(_connector)
@@ -153,10 +155,10 @@ def end_job(
             add_job_within(connection, then)
 
 
-def note_retry(store: Store, number: int, said: str) -> None:
-    """Note why a job waits for another attempt."""
+def note_fault(store: Store, number: int, said: str) -> int:
+    """Return how many attempts at a job have come to nothing by now, having noted why this one did."""
     with store.begin() as connection:
-        _set(connection, number, said=said)
+        return _count_fault(connection, number, said)
 
 
 def read_jobs(
@@ -250,15 +252,26 @@ def recover_jobs(store: Store, *, silent: float, own: int | None = None) -> list
             if row.abort_requested:
                 _finish(connection, row.id, "aborted")
                 _set(connection, row.id, outcome="cancelled", said="Cancelled; its worker had died over it.")
-            elif row.attempts + 1 >= MOST_LIVES:
+            elif _count_fault(connection, row.id, "Its worker died; it waits to go on.") >= MOST_FAULTS:
                 _finish(connection, row.id, "failed")
-                said = f"Given up: {MOST_LIVES} workers died over it, perhaps for lack of memory. See the worker's log."
+                said = f"Given up after {MOST_FAULTS} attempts. The last worker died over it; is there memory enough?"
                 _set(connection, row.id, outcome="failed", said=said)
             else:
-                again = {"retry_at": None, "new_priority": None, "new_queue_name": None, "new_lock": None}
-                _call(connection, "retry_job", job_id=row.id, **again)
-                _set(connection, row.id, said="Its worker died; waiting to go on.")
+                _requeue(connection, row.id)
     return [int(row.id) for row in lost]
+
+
+def hand_back(store: Store, worker: int) -> None:
+    """Put the jobs of a worker that is about to end back into the queue, to be continued, and sign it off."""
+    with store.begin() as connection:
+        _enter(connection)
+        for row in connection.execute(_HELD, {"worker": worker}).all():
+            if row.abort_requested:
+                _finish(connection, row.id, "aborted")
+                _set(connection, row.id, outcome="cancelled", said="Cancelled; its worker has ended.")
+            else:
+                _requeue(connection, row.id)
+        _call(connection, "unregister_worker", worker_id=worker)
 
 
 def forget_jobs(store: Store, *, days: int) -> int:
@@ -286,6 +299,17 @@ def _call(connection: sa.Connection, query: str, **arguments: Any) -> None:
 
 def _finish(connection: sa.Connection, number: int, status: str) -> None:
     _call(connection, "finish_job", job_id=number, status=status, delete_job=False)
+
+
+def _requeue(connection: sa.Connection, number: int) -> None:
+    same = {"retry_at": None, "new_priority": None, "new_queue_name": None, "new_lock": None}
+    _call(connection, "retry_job", job_id=number, **same)
+
+
+def _count_fault(connection: sa.Connection, number: int, said: str) -> int:
+    _set(connection, number, said=said)
+    one_more = sa.update(PROGRESS).where(PROGRESS.c.job_id == number).values(faults=PROGRESS.c.faults + 1)
+    return int(connection.scalar(one_more.returning(PROGRESS.c.faults)) or 0)
 
 
 def _set(connection: sa.Connection, number: int, **values: Any) -> None:
@@ -322,11 +346,14 @@ WHERE (CAST(:number AS bigint) IS NULL OR j.id = :number)
 ORDER BY j.id DESC LIMIT :limit
 """)
 _LOST = sa.text("""
-SELECT j.id, j.attempts, j.abort_requested
+SELECT j.id, j.abort_requested
 FROM jobs.procrastinate_jobs j LEFT JOIN jobs.procrastinate_workers w ON w.id = j.worker_id
 WHERE j.status = 'doing' AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => :silent))
   AND j.worker_id IS DISTINCT FROM CAST(:own AS bigint)
 FOR UPDATE OF j SKIP LOCKED
+""")
+_HELD = sa.text("""
+SELECT id, abort_requested FROM jobs.procrastinate_jobs WHERE status = 'doing' AND worker_id = :worker FOR UPDATE
 """)
 _ALIVE = sa.text(
     "SELECT count(*) FROM jobs.procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => :seconds)"

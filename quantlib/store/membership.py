@@ -16,8 +16,8 @@ from quantlib.store.versions import read_versions, write_versions
 from quantlib.types import DateLike, as_date
 
 
-def write_drawings(store: Store, name: str, drawings: Mapping[date, Sequence[str]]) -> None:
-    """Bring the membership of a list in line with all its drawings.
+def write_drawings(store: Store, lists: Mapping[str, Mapping[date, Sequence[str]]]) -> None:
+    """Bring the membership of every list in line with all its drawings.
 
     A symbol is a member from the drawing that first has it to the first that has it no more. Where a record of
     changes (basis `history`) says that it was a member on the first day, that record stands.
@@ -26,19 +26,19 @@ def write_drawings(store: Store, name: str, drawings: Mapping[date, Sequence[str
     ----------
     store
         Where to.
-    name
-        The list.
-    drawings
-        Its symbols by the day each version of it was drawn up.
+    lists
+        By name, all lists there are: the symbols by the day each version was drawn up.
     """
-    known = read_versions(store, "membership", where={"list": name, "basis": "history"})
+    known = read_versions(store, "membership", where={"basis": "history"})
+    recorded = dict(list(known.groupby(["list", "symbol"])))
     rows = [
         Membership(list=name, symbol=symbol, member_from=begin, member_to=end, basis="drawn_up")
+        for name, drawings in lists.items()
         for symbol, begin, end in _spells(drawings)
-        if not _on(known[known["symbol"] == symbol], pd.Timestamp(begin)).any()
+        if (name, symbol) not in recorded or not _on(recorded[name, symbol], pd.Timestamp(begin)).any()
     ]
     frame = to_frame(Membership, list(rows)).sort_values(list(Membership.key), ignore_index=True)
-    write_versions(store, "membership", frame, complete={"list": name, "basis": "drawn_up"})
+    write_versions(store, "membership", frame, complete={"basis": "drawn_up"})
 
 
 def _spells(drawings: Mapping[date, Sequence[str]]) -> list[tuple[str, date, date | None]]:

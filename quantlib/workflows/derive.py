@@ -69,7 +69,7 @@ def derive(
     Examples
     --------
     >>> derive(session, ["KO"]).headline  # doctest: +SKIP
-    '4 derived series of 1 symbols: 32,978 new, 0 changed, 0 unchanged values.'
+    '4 derived series of 1 symbols: 32,979 new, 0 changed, 0 unchanged values.'
     """
     wanted = sorted(set(coverage(session.store)["symbol"])) if symbols is None else list(dict.fromkeys(symbols))
     report = on_progress or (lambda done, total, label: None)

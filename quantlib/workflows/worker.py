@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -30,10 +32,8 @@ KEEP_DAYS = 90
 """Jobs are forgotten this long after they ended."""
 REPORT_SECONDS = 0.5
 """Progress is written no more often than this."""
-MOST_ATTEMPTS = 4
-"""How often a job is tried that may succeed later."""
-LOST_SECONDS = (2, 10, 50)
-"""Pauses before a job whose database went away is tried a second, third and fourth time."""
+LOST_SECONDS = 2
+"""Pause before a job whose database went away is tried again, five times as long each further time."""
 
 
 def run_worker(session: Session, *, concurrency: int = 1, pace: Pace | None = None, say: Say | None = None) -> None:
@@ -60,10 +60,21 @@ def run_worker(session: Session, *, concurrency: int = 1, pace: Pace | None = No
             tell(line)
 
     async def main() -> None:
-        ended = asyncio.Event()
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def end() -> None:
+            tell("Ending. A running job stops at its next step and goes on next time.")
+            ended.set()
+            for number in (signal.SIGTERM, signal.SIGINT):  # a second one ends at once
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_DFL)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
-        await work(session.store, list(TASKS), run, look, ended=ended, concurrency=concurrency, pace=pace)
+            loop.add_signal_handler(number, end)
+        if await work(session.store, list(TASKS), run, look, ended=ended, concurrency=concurrency, pace=pace):
+            log.info("A step took too long to wait for; its job goes on next time.")
+            sys.stdout.flush()
+            os._exit(0)  # a thread cannot be stopped, a process can
 
     with _logged(session.settings.home / "logs" / "jobs.log"):
         write_defaults(session, utc_now(), first_time_only=True)
@@ -110,15 +121,14 @@ def run_job(session: Session, one: RunningJob, *, say: Say) -> None:
             end("cancelled", f"Cancelled {report.where}. What was stored before stays.")
         raise
     except (TryAgainError, LostError) as error:
-        if one.attempt >= MOST_ATTEMPTS:
-            end("failed", str(error))
-            raise
-        seconds = error.seconds if isinstance(error, TryAgainError) else LOST_SECONDS[one.attempt - 1]
-        log.warning("%s is tried again in %d s: %s", name, seconds, error)
+        faults = 1
         with suppress(QuantError):  # the database may still be away
-            queue.note_retry(
-                session.store, one.id, f"Attempt {one.attempt} of {MOST_ATTEMPTS} did not succeed: {error}"
-            )
+            faults = queue.note_fault(session.store, one.id, f"Nothing came of attempt {one.attempt}: {error}")
+        if faults >= queue.MOST_FAULTS:
+            end("failed", f"Given up after {faults} attempts. {error}")
+            raise QuantError(str(error)) from None
+        seconds = error.seconds if isinstance(error, TryAgainError) else LOST_SECONDS * 5 ** (faults - 1)
+        log.warning("%s is tried again in %d s: %s", name, seconds, error)
         raise TryAgainError(seconds, str(error)) from None
     except QuantError as error:
         end("failed", str(error), details=traceback.format_exc())

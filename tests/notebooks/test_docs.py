@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from pytest_httpserver import HTTPServer
 
 import quantlib.indicators
 from app.main import NAV
@@ -29,6 +30,7 @@ from quantlib.ml import MODELS
 from quantlib.settings import Settings
 from quantlib.simulators import SIMULATORS
 from quantlib.sources import SOURCES
+from quantlib.sources.base import Call
 from quantlib.store import Store, read_panel
 from quantlib.store.account import SYSTEM_USER
 from quantlib.store.cluster import MAJOR
@@ -36,7 +38,7 @@ from quantlib.store.database import OLDEST
 from quantlib.store.embedded import LINGER_SECONDS
 from quantlib.strategies import STRATEGIES, build
 from quantlib.types import Instrument, Panel
-from quantlib.universe import Universe, UniverseList
+from quantlib.universe import Universe
 from quantlib.validation import certify
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.research import load_panel
@@ -115,24 +117,28 @@ def test_each_kind_of_thing_is_shown_once(examples: SimpleNamespace) -> None:
         assert (ROOT / path).parent.is_dir()
 
 
-def test_the_documented_source_can_be_ingested(entry: Any, store: Store, tmp_path: Path) -> None:
+def test_the_documented_source_can_be_ingested(
+    entry: Any, store: Store, tmp_path: Path, httpserver: HTTPServer
+) -> None:
     name, _ = entry("SOURCES")
-    (tmp_path / "ABC.csv").write_text(
-        "date,open,high,low,close,volume\n2024-01-02,10,11,9,10.5,100\n2024-01-03,,,,11,\n"
-    )
-    known = Universe(
-        instruments=(Instrument(symbol="ABC"), Instrument(symbol="GONE")),
-        lists={
-            "all-of-it": UniverseList(name="all-of-it", title="x", drawn_up="2024-01-01", basis="x", symbols=("ABC",))
-        },
-    )
-    result = ingest(store, name, ["ABC", "GONE"], universe=known, home=tmp_path)
+    files = {
+        "ABC": "date,open,high,low,close,volume\n2024-01-02,10,11,9,10.5,100\n2024-01-03,,,,11,\n",
+        "BAD": "<html>",
+    }
+    for symbol, text in files.items():
+        httpserver.expect_request(f"/{symbol}.csv").respond_with_data(text)
+    httpserver.expect_request("/GONE.csv").respond_with_data("", status=404)
+    known = Universe(instruments=tuple(Instrument(symbol=s) for s in ("ABC", "BAD", "GONE")), lists={})
+    call = Call(tmp_path, base_url=httpserver.url_for("").rstrip("/"))
+    result = ingest(store, name, ["ABC", "BAD", "GONE"], universe=known, call=call)
     assert result.total.new == 2
-    assert [(failed.symbol, "no file GONE.csv" in failed.error) for failed in result.failed] == [("GONE", True)]
+    assert [(one.symbol, one.error.split(".")[0]) for one in result.failed] == [
+        ("BAD", "Tape's file of BAD is not a table of daily bars with a date"), ("GONE", "Tape has no GONE")
+    ]  # fmt: skip
     panel = read_panel(store, "ABC")
     assert panel.close[:, 0].tolist() == [10.5, 11.0]
     assert np.isnan(panel.open[1, 0])
-    assert ingest(store, name, ["ABC"], universe=known, home=tmp_path).changed_nothing
+    assert ingest(store, name, ["ABC"], universe=known, call=call).changed_nothing
 
 
 def test_the_documented_indicator_is_causal_and_warms_up_as_it_says(entry: Any, small: Panel) -> None:

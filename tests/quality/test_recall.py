@@ -130,17 +130,21 @@ def test_a_second_source_tells_what_one_cannot(kind: str, stocks20: pd.DataFrame
         mine = found[found["source"] == "folder"]
         calendar = {str(symbol): own["ts"].to_numpy() for symbol, own in bars.groupby("symbol")}
         named = {"swapped days": "swapped_days", "dates off by a day": "shifted_dates"}[kind]
-        caught, noticed = 0, 0
+        theirs = found[(found["source"] == "second") & (found["check_name"] == named)]
+        caught, noticed, blamed = 0, 0, 0
         for symbol, first, last in planted:
             days = calendar[symbol]
             here = mine[(mine["symbol"] == symbol) & mine["ts"].between(days[first - 1], days[last + 1])]
             caught += named in set(here["check_name"])
             noticed += len(here) > 0
-        sys.stdout.write(f"\n{kind}, with a second source: {caught} of {len(planted)} named, {noticed} noticed\n")
+            blamed += theirs[theirs["symbol"] == symbol]["ts"].isin(days[first : last + 1]).any()
+        sys.stdout.write(
+            f"\n{kind}, with a second source: {len(planted)} planted, {caught} named, {noticed} noticed; the right source "
+            f"was blamed {blamed} times\n"
+        )
         assert caught / len(planted) >= 0.7
         assert noticed / len(planted) >= 0.9
-        blamed = found[(found["source"] == "second") & (found["check_name"] == named)]
-        assert len(blamed) <= 0.15 * len(planted)
+        assert blamed / len(planted) <= 0.1  # the right source called wrong
 
 
 def test_known_faults_of_real_files(replay: Path) -> None:

@@ -191,6 +191,13 @@ def test_a_web_page_in_the_middle_of_the_pages_is_no_answer(call: Call, httpserv
         BINANCE.parse(BINANCE.request(Ask.of("bars", "BTC-USD"), call))
 
 
+def test_an_exchange_that_repeats_its_newest_page_is_not_asked_for_ever(call: Call, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/api/v3/klines").respond_with_json(binance_answers.CANDLES)
+    answer = BINANCE.request(Ask.of("bars", "BTC-USD"), call)
+    assert len(httpserver.log) == 2
+    assert len(BINANCE.parse(answer).bars) == 6
+
+
 def test_limits_and_faults_by_status(call: Call, httpserver: HTTPServer) -> None:
     httpserver.expect_ordered_request("/api/v3/klines").respond_with_data("busy", status=503)
     httpserver.expect_ordered_request("/api/v3/klines").respond_with_data("slow down", status=429)

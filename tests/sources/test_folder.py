@@ -52,7 +52,8 @@ def test_what_is_not_there_is_unknown_and_what_is_not_read_is_said() -> None:
 
 @pytest.mark.parametrize("symbol", ["TRUE", "NA", "NAN", "ON", "ALL", "NULL", "None", "1E5", "007", "BRK-B", "^GSPC"])
 def test_symbols_survive_as_they_are(symbol: str, tmp_path: Path) -> None:
-    assert parse(f"Symbol,Date,Close\n {symbol} ,2024-01-02,2\n", "x.csv").bars["symbol"].tolist() == [symbol]
+    assert parse(f"Symbol,Date,Close\n{symbol},2024-01-02,2\n", "x.csv").bars["symbol"].tolist() == [symbol]
+    assert parse(f"Date,Close,Ticker\n2024-01-02,2, {symbol} \n", "x.csv").bars["symbol"].tolist() == [symbol]
     assert parse("Date,Close\n2024-01-02,2\n", f"{symbol}.csv").bars["symbol"].tolist() == [symbol]
     frame = pd.DataFrame({"ticker": [symbol], "date": pd.to_datetime(["2024-01-02"]), "close": [2.0]})
     frame.to_parquet(tmp_path / "many.parquet")
@@ -84,6 +85,7 @@ def test_dates_are_read_by_the_whole_column(dates: list[str], meant: list[str]) 
     ("dates", "words"),
     [
         (["01/02/2024", "02/02/2024"], "two ways: no day in it is above 12"),
+        (["12/02/2024", "02/12/2024"], "two ways: no day in it is above 12"),
         (["13/02/2024", "02/13/2024"], "two ways: some have the day first"),
         (["2024-01-02", "02/13/2024"], r"'02/13/2024' in row 2.*a date like the others"),
         (["2024-02-29", "2023-02-29"], r"'2023-02-29' in row 2.*in the calendar"),
@@ -173,7 +175,7 @@ def test_parquet_types(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {
             "Ticker": pd.Categorical(["KO", "KO", "PEP"]),
-            "Date": pd.to_datetime(["2024-01-02", "2024-01-03", "2024-01-02"]).tz_localize("America/New_York"),
+            "Date": pd.to_datetime(["2024-01-02", "2024-01-03", "2024-01-02"]).tz_localize("Asia/Tokyo"),
             "Close": np.array([1, 2, 3], dtype="int32"),
             "Volume": pd.array([10, None, 30], dtype="Int64"),
         }

@@ -79,6 +79,12 @@ def test_a_market_rate_is_known_from_the_end_of_the_next_working_day() -> None:
     }
 
 
+def test_a_weekend_s_rate_is_known_at_the_end_of_monday() -> None:
+    days = ("2024-02-02", "2024-02-03", "2024-02-04")
+    macro = parse(page([("2024-02-06", "2024-02-06", day, "5.33") for day in days]), "DFF").macro
+    assert set(macro["released_at"]) == {pd.Timestamp("2024-02-06T05:00Z")}
+
+
 def test_a_value_without_vintages_counts_from_the_day_of_the_answer() -> None:
     macro = parse(XML, "UNRATE").macro
     assert set(macro["released_at"]) == {pd.Timestamp("2024-01-09T05:00Z")}

@@ -15,7 +15,6 @@ from quantlib.sources import sample
 from quantlib.sources.base import Ask, Call, EmptyError, FormatError, NotFoundError, Parsed, Payload
 from quantlib.types import BAR_COLUMNS, MACRO_COLUMNS
 
-
 SERIES = {series.name for series in sample.SERIES}
 
 

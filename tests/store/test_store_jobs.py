@@ -16,7 +16,7 @@ from database import Database
 from quantlib.errors import DataError
 from quantlib.store import Store
 from quantlib.store.jobs import (
-    MOST_LIVES,
+    MOST_FAULTS,
     NewJob,
     add_job,
     add_job_within,
@@ -24,6 +24,7 @@ from quantlib.store.jobs import (
     data_mark,
     end_job,
     forget_jobs,
+    hand_back,
     last_done,
     read_job,
     read_jobs,
@@ -172,12 +173,28 @@ def test_a_cancelled_job_of_a_dead_worker_stays_cancelled(store: Store) -> None:
 
 def test_a_job_that_kills_its_workers_is_given_up(store: Store) -> None:
     number = add_job(store, NewJob("pipeline")).id
-    for life in range(MOST_LIVES):
+    for life in range(MOST_FAULTS):
         assert status(store, number) == "waiting", life
         begin(store, number, heartbeat="61 s")
         recover_jobs(store, silent=60)
     assert status(store, number) == "failed"
-    assert f"{MOST_LIVES} workers died over it" in read_job(store, number)["said"]
+    assert read_job(store, number)["said"].startswith(f"Given up after {MOST_FAULTS} attempts. The last worker died")
+
+
+def test_a_worker_that_ends_hands_its_jobs_back_and_that_is_no_fault(store: Store) -> None:
+    number, other = add_job(store, NewJob("pipeline")).id, add_job(store, NewJob("report")).id
+    elsewhere = begin(store, number)
+    begin(store, other)
+    hand_back(store, elsewhere)
+    for _ in range(2 * MOST_FAULTS):
+        worker = begin(store, number)
+        hand_back(store, worker)
+    assert [status(store, one) for one in (number, other)] == ["waiting", "running"]
+    assert workers_alive(store) == 1, "those that ended have signed off"
+    worker = begin(store, number)
+    cancel_job(store, number)
+    hand_back(store, worker)
+    assert status(store, number) == "cancelled"
 
 
 def test_old_jobs_are_forgotten_with_all_that_is_known_of_them(store: Store) -> None:

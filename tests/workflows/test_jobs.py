@@ -12,19 +12,19 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from quantlib.errors import DataError, SourceError
+from quantlib.errors import DataError, QuantError, SourceError
 from quantlib.settings import Settings
 from quantlib.sources import SOURCES
 from quantlib.sources.base import NoKeyError, UnreachableError
 from quantlib.store import Store, coverage
 from quantlib.store.database import LostError
 from quantlib.store.job_worker import JobStoppedError, RunningJob, TryAgainError
-from quantlib.store.jobs import read_job
+from quantlib.store.jobs import MOST_FAULTS, read_job
 from quantlib.workflows import tasks
 from quantlib.workflows.jobs import cancel_job, job_history, repeat_job, start_job
 from quantlib.workflows.session import Session
 from quantlib.workflows.tasks import TASKS, Outcome, StepArgs, Task
-from quantlib.workflows.worker import MOST_ATTEMPTS, Reporter, run_job
+from quantlib.workflows.worker import Reporter, run_job
 
 KEY = "k3y-of-nobody"
 
@@ -223,15 +223,18 @@ def test_a_vendor_that_does_not_answer_is_tried_again_and_given_up_in_the_end(
 
     monkeypatch.setitem(SOURCES, "sample", replace(SOURCES["sample"], request=silent))
     number = start_job(session, "ingest", {"source": "sample", "symbols": ["KO", "PEP"]}).id
-    with pytest.raises(TryAgainError) as caught:
-        do(number)
-    assert caught.value.seconds == tasks.AGAIN_SECONDS
+    for attempt in range(1, MOST_FAULTS):
+        with pytest.raises(TryAgainError) as caught:
+            do(number, attempt=attempt)
+        assert caught.value.seconds == tasks.AGAIN_SECONDS
+        job = read_job(session.store, number)
+        assert job["outcome"] == ""
+        assert job["said"].startswith(f"Nothing came of attempt {attempt}: sample: 0 new")
+    with pytest.raises(QuantError):  # not one that would be tried again
+        do(number, attempt=MOST_FAULTS)
     job = read_job(session.store, number)
-    assert job["outcome"] == ""
-    assert job["said"].startswith(f"Attempt 1 of {MOST_ATTEMPTS} did not succeed: sample: 0 new")
-    with pytest.raises(TryAgainError):
-        do(number, attempt=MOST_ATTEMPTS)
-    assert read_job(session.store, number)["outcome"] == "failed"
+    assert job["outcome"] == "failed"
+    assert job["said"].startswith(f"Given up after {MOST_FAULTS} attempts. sample: 0 new")
 
 
 # Faults
@@ -268,9 +271,14 @@ def test_a_lost_database_is_tried_again(
 ) -> None:
     give(monkeypatch, "quality", fail(LostError("The database went away.")))
     number = start_job(session, "quality").id
-    with pytest.raises(TryAgainError, match="went away"):
+    waits = []
+    for _ in range(1, MOST_FAULTS):
+        with pytest.raises(TryAgainError, match="went away") as caught:
+            do(number)
+        waits.append(caught.value.seconds)
+    assert waits == [2, 10, 50, 250]
+    with pytest.raises(QuantError):
         do(number)
-    assert read_job(session.store, number)["outcome"] == ""
 
 
 def test_a_worker_that_ends_leaves_no_mark_on_the_job_it_will_go_on_with(

@@ -47,6 +47,11 @@ def steps(session, args, progress):
     return Outcome("All steps are done.")
 
 TASKS["steps"] = Task("Steps", StepArgs, steps, lambda _: "steps", then="after")
+def stuck(session, args, progress):
+    progress(0, 1, "a long step")
+    time.sleep(60)
+
+TASKS["stuck"] = Task("Stuck", StepArgs, stuck, lambda _: "stuck")
 TASKS["after"] = Task("After", StepArgs, lambda *_: Outcome("Reached."), lambda _: "after")
 session = open_session(Settings(home=home, database_url=SecretStr(url) if url else None, _env_file=None))
 object.__setattr__(session.settings, "home", logs)
@@ -142,6 +147,17 @@ def test_a_worker_told_to_end_leaves_its_job_to_the_next(
     worker()
     until(lambda: status(session, job) == "done")
     assert steps(session) == list(range(25))
+
+
+def test_a_worker_told_to_end_does_not_wait_for_a_long_step(
+    session: Session, worker: Callable[[], subprocess.Popen[str]]
+) -> None:
+    job, process = add_job(session.store, NewJob("stuck")).id, worker()
+    until(lambda: read_job(session.store, job)["label"] == "a long step")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=8) == 0, "in less time than `workbench run` gives it"
+    assert status(session, job) == "waiting"
+    assert workers_alive(session.store) == 0
 
 
 def test_a_running_job_is_cancelled_from_another_process_within_a_second(

@@ -244,6 +244,7 @@ CREATE TABLE ops.job_progress (
     done       integer NOT NULL DEFAULT 0 CHECK (done >= 0),
     total      integer NOT NULL DEFAULT 0 CHECK (total >= 0),
     label      text NOT NULL DEFAULT '',
+    faults     integer NOT NULL DEFAULT 0 CHECK (faults >= 0),
     outcome    text NOT NULL DEFAULT '' CHECK (outcome IN ('', 'done', 'skipped', 'failed', 'cancelled')),
     said       text NOT NULL DEFAULT '',
     mark       text NOT NULL DEFAULT '',
