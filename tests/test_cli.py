@@ -311,7 +311,9 @@ def test_kinds_and_lists_choose_what_is_asked_for(workbench: Run, store: Store) 
     code, _, err = workbench("ingest", "--kind", "prices")
     assert code == 2
     assert one_line(err)
-    code, out, _ = workbench("ingest", "--universe", "all", "--kind", "bars", "--start", "2018-12-03", "--end", "2018-12-31")
+    code, out, _ = workbench(
+        "ingest", "--universe", "all", "--kind", "bars", "--start", "2018-12-03", "--end", "2018-12-31"
+    )
     assert code == 0, out  # all that the source has
     assert len(coverage(store)) == 27
     code, out, _ = workbench("ingest", "--universe", "largest-etfs")

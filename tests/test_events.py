@@ -64,7 +64,7 @@ def test_there_are_well_known_events_of_every_year(events: pd.DataFrame) -> None
 
 def test_titles_agree_with_prices(events: pd.DataFrame, sample_closes: pd.Series) -> None:
     """Levels and falls of the S&P 500 that titles name are those of the index on that day."""
-    titles = events[events["id"].str.len() > 0].set_index("day")["title"]
+    titles = events.set_index("day")["title"]
     level = titles.str.extract(r"S&P 500 closes at ([\d,]+\.\d\d)")[0].dropna().str.replace(",", "").astype("float64")
     assert len(level) == 4
     np.testing.assert_allclose(sample_closes.reindex(level.index), level, atol=0.01)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def ingest(
-    source: Annotated[str | None, typer.Option(help="Whom to ask, sample if none; `sources` lists them.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Whom to ask, sample if none, or all; `sources` lists them.")
+    ] = None,
     universe: Annotated[str | None, typer.Option(help="A list of data/universe.yaml, or all.")] = None,
     symbols: Annotated[list[str] | None, typer.Option("--symbol", help="One symbol; repeat for more.")] = None,
     kinds: Annotated[
@@ -33,6 +35,11 @@ def ingest(
 
     if folder is not None and any((source, universe, symbols, kinds, start, end)):
         raise ConfigError("--folder reads all files of a folder. Leave the other options out.")
+    if source == "all":
+        if any((universe, symbols, kinds, start, end)):
+            raise ConfigError("--source all asks everybody for everything. Leave the other options out.")
+        _ingest_all()
+        return
     with opened() as session:
         with watched(f"Loading from {folder or source or 'sample'}") as tell:
             if folder is not None:
@@ -50,6 +57,22 @@ def ingest(
                 )
         _print_ingest(result)
     if not result.ok or result.rejected:
+        raise typer.Exit(1)
+
+
+def _ingest_all() -> None:
+    from quantlib.workflows.refresh import refresh
+
+    with opened() as session:
+        with watched("Asking every source") as tell:
+            done = refresh(
+                session, on_progress=lambda name, now, total, label: tell(now, total, f"{name} {label}".strip())
+            )
+        for result in done.results.values():
+            _print_ingest(result)
+        for name, why in done.left_out.items():
+            console.print(f"Not asked: {name}. {why}", soft_wrap=True, markup=False)
+    if not done.ok:
         raise typer.Exit(1)
 
 
