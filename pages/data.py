@@ -7,7 +7,7 @@ from app.cache import keep
 from app.layout import empty, question, strip, tabs
 from quantlib.charts.numbers import count, percent
 from quantlib.sources import SOURCES
-from quantlib.workflows.quality import freshness, quarantined, repairs
+from quantlib.workflows.quality import freshness, repairs
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         current = percent((live["behind"] == 0).mean()) if len(live) else "–"
         st.metric("Up to date", current, border=True, help="Share of live series that have their last session.")
         st.metric("Doubted", count((rows["grade"] != "ok").sum()), border=True, help="Series with a doubt about a bar.")
-        st.metric("Turned away", count(len(keep(quarantined))), border=True, help="Rows kept in quarantine.")
+        st.metric("Turned away", count(rows["quarantined"].sum()), border=True, help="Rows kept in quarantine.")
         proposed = keep(repairs)
         open_ones = int((proposed["status"] == "proposed").sum()) if len(proposed) else 0
         st.metric("Repairs proposed", count(open_ones), border=True)

@@ -88,5 +88,5 @@ def store(_migrated: tuple[Store, str]) -> Store:
         connection.execute(sa.text("SET LOCAL lock_timeout = '10s'"))
         connection.execute(sa.text(empty))
         for table in connection.scalars(sa.text("SELECT tablename FROM pg_tables WHERE schemaname = 'quota'")).all():
-            connection.execute(sa.text(f'DELETE FROM quota."{table}"'))
+            connection.execute(sa.text(f'DROP TABLE quota."{table}"'))  # made anew with the vendor's next call
     return store

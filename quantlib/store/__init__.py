@@ -29,7 +29,7 @@ from quantlib.store.macro import check_observations, read_series, write_observat
 from quantlib.store.membership import read_members
 from quantlib.store.panels import read_panel
 from quantlib.store.payloads import PayloadRecord, list_payloads, read_payload, save_payload
-from quantlib.store.quarantine import quarantine, read_quarantine
+from quantlib.store.quarantine import count_quarantine, quarantine, read_quarantine
 from quantlib.store.records import (
     RecommendationRecord,
     ReportRecord,
@@ -65,6 +65,7 @@ __all__ = [
     "check_bars",
     "check_observations",
     "check_rows",
+    "count_quarantine",
     "coverage",
     "decide_repair",
     "list_payloads",

@@ -106,3 +106,10 @@ def read_quarantine(
     with store.begin() as connection:
         rows = connection.execute(_READ, {"source": source, "name": name, "limit": limit}).all()
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def count_quarantine(store: Store) -> dict[tuple[str, str], int]:
+    """Return how many rows are in quarantine by symbol and source; a file's name where a row has no symbol."""
+    query = "SELECT coalesce(row ->> 'symbol', name), source, count(*) FROM ops.quarantine GROUP BY 1, 2"
+    with store.begin() as connection:
+        return {(symbol, source): rows for symbol, source, rows in connection.exec_driver_sql(query)}

@@ -233,11 +233,16 @@ def read_reports(store: Store) -> pd.DataFrame:
 
 
 def watermark(store: Store) -> str:
-    """Return a mark that changes whenever an ingest, a run or a report is stored; what was read before it holds."""
+    """Return a mark that changes whenever an ingest, a check, a repair, a run or a report is stored.
+
+    What was read under the same mark holds.
+    """
     query = """
     SELECT concat_ws('/', (SELECT max(id) FROM ops.ingest_log), (SELECT count(*) FROM strategies.runs),
                      (SELECT max(created_at) FROM strategies.runs), (SELECT count(*) FROM reports.reports),
-                     (SELECT max(used_at) FROM reports.reports))
+                     (SELECT max(used_at) FROM reports.reports),
+                     (SELECT concat(count(*), ' ', max(found_at)) FROM market_data.bar_grades),
+                     (SELECT concat(count(*), ' ', max(proposed_at), max(decided_at)) FROM market_data.repairs))
     """
     with store.begin() as connection:
         return str(connection.scalar(sa.text(query)))

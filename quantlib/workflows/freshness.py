@@ -13,7 +13,7 @@ from quantlib.grades import GRADES, Grade, worst
 from quantlib.quality import calendar_of, expected_last, sessions
 from quantlib.settings import utc_now
 from quantlib.sources import SOURCES
-from quantlib.store import coverage, read_bars, read_grades, read_quarantine
+from quantlib.store import count_quarantine, coverage, read_bars, read_grades
 from quantlib.workflows.session import Session
 
 DUE = pd.Timedelta(hours=6)
@@ -23,7 +23,6 @@ FRESHNESS = (
     *("symbol", "source", "calendar", "first", "last", "expected", "behind", "ended", "missing"),
     *("grade", "doubted", "quarantined", "bars"),
 )
-_MOST_ROWS = 100_000
 
 
 def freshness(session: Session, *, now: datetime | None = None) -> pd.DataFrame:
@@ -45,7 +44,7 @@ def freshness(session: Session, *, now: datetime | None = None) -> pd.DataFrame:
     table = due_sessions(session, coverage(session.store), now)
     grades = read_grades(session.store)
     by_series = dict(iter(grades.groupby(["symbol", "source"])))
-    aside = read_quarantine(session.store, limit=_MOST_ROWS).groupby(["name", "source"]).size()
+    aside = count_quarantine(session.store)
     keys = list(zip(table["symbol"], table["source"], strict=True))
     doubted = [by_series.get(key, grades.iloc[:0]) for key in keys]
     # What nothing is expected of is not behind: as if its last bar were the one expected.
@@ -56,7 +55,7 @@ def freshness(session: Session, *, now: datetime | None = None) -> pd.DataFrame:
         behind=[len(sessions(calendar, last + day, end)) for calendar, _, last, end, _ in spans],
         missing=[max(len(sessions(calendar, first, last)) - bars, 0) for calendar, first, last, _, bars in spans],
         doubted=[rows["ts"].nunique() for rows in doubted],
-        quarantined=[int(aside.get(key, 0)) for key in keys],
+        quarantined=[aside.get(key, 0) for key in keys],
     )
     late = [["late"] if behind else [] for behind in table["behind"]]
     table["grade"] = [worst([*rows["grade"], *more]) for rows, more in zip(doubted, late, strict=True)]

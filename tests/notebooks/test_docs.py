@@ -25,6 +25,7 @@ from app.main import NAV
 from quantlib.backtest import WorldsResult, run
 from quantlib.cli import app as command_line
 from quantlib.costs import Costs
+from quantlib.grades import GRADES
 from quantlib.indicators import INDICATORS
 from quantlib.ml import MODELS
 from quantlib.settings import Settings
@@ -50,7 +51,8 @@ DOCS = {
 }
 # Chunks of a hypertable and other extensions' own tables lie in schemas that start with an underscore.
 TABLES = """
-SELECT schemaname || '.' || tablename FROM pg_tables
+SELECT schemaname || '.' || tablename FROM (SELECT schemaname, tablename FROM pg_tables UNION
+    SELECT schemaname, viewname FROM pg_views) AS relations (schemaname, tablename)
 WHERE schemaname !~ '^(_|pg_|information_schema$|timescaledb_|public$)'
 """
 SCHEMAS = (
@@ -249,8 +251,11 @@ def test_every_command_named_exists(document: str) -> None:
     assert set(re.findall(r"^(?:[A-Z_]+=\S+ )?make ([a-z-]+)", code, re.MULTILINE)) <= set(targets)
     known = commands()
     for line in re.findall(r"^workbench ([^#\n]+)", code, re.MULTILINE):
-        name = " ".join(itertools.takewhile(lambda word: not word.startswith("-"), line.split()))
+        words = list(itertools.takewhile(lambda word: not word.startswith("-"), line.split()))
+        # A command first, then its arguments, which are no options.
+        name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in known), line)
         assert name in known, line
+        assert len(words) <= len(name.split()) + sum(not option.startswith("-") for option in known[name]), line
         assert set(re.findall(r"--[a-z-]+", line)) <= known[name], line
 
 
@@ -292,7 +297,8 @@ def test_the_tables_documented_are_the_tables_there_are(store: Store) -> None:
         made = set(connection.exec_driver_sql(TABLES).scalars())
         schemas = set(connection.exec_driver_sql(SCHEMAS).scalars())
     said, named, schema = set(), set(), ""
-    for first, second in re.findall(r"^\|(.*?)\|(.*?)\|", DOCS["database.md"], re.MULTILINE):
+    _, _, listed = DOCS["database.md"].partition("## What is in it")
+    for first, second in re.findall(r"^\|(.*?)\|(.*?)\|", listed, re.MULTILINE):
         names = re.findall(r"`(\w+)`", first)
         named |= set(names)
         schema = names[0] if names else schema
@@ -302,6 +308,18 @@ def test_the_tables_documented_are_the_tables_there_are(store: Store) -> None:
     for block in blocks("database.md", "sql"):
         with store.begin() as connection:
             connection.exec_driver_sql(block)
+
+
+def test_the_table_of_vendors_is_the_registry() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$", DOCS["data.md"], re.MULTILINE)
+    vendors = [one for one in SOURCES.values() if not (one.sample or one.local)]
+    assert rows == [
+        (one.name, one.title, ", ".join(one.kinds), ", ".join(f"`{key}`" for key in one.keys) or "–",
+         "recorded answers" if one.verified else "documentation")
+        for one in sorted(vendors, key=lambda one: one.priority)
+    ]  # fmt: skip
+    for grade, meaning in GRADES.items():
+        assert f"- `{grade}`: {meaning}" in DOCS["data.md"]
 
 
 def test_what_is_said_of_the_servers_is_so() -> None:

@@ -125,16 +125,6 @@ def test_the_edition_without_the_licence_gets_plain_views_and_no_note(store: Sto
     assert known["compression"] == (community, "")
 
 
-def test_chunks_have_the_measured_span_where_bars_are_a_hypertable(store: Store) -> None:
-    if not store.info()["hypertables"]:
-        with store.begin() as connection:
-            bar_views.set_chunk_span(connection)  # leaves a plain table alone
-        return
-    with store.begin() as connection:
-        spans = sa.text("SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_name = 'bars'")
-        assert connection.scalar(spans).days == int(bar_views.CHUNK.split()[0])
-
-
 @pytest.mark.parametrize("fails", [False, True])
 def test_with_the_licence_it_is_asked_for_and_a_failure_is_noted(
     store: Store, monkeypatch: pytest.MonkeyPatch, fails: bool

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from quantlib.errors import ConfigError, DataError
+from quantlib.settings import get_settings
 from quantlib.sources import SOURCES, sample
 from quantlib.sources.base import (
     Ask,
@@ -29,7 +30,6 @@ from quantlib.sources.base import (
 )
 from quantlib.store import Store, coverage, read_ingest_log, read_instruments, read_panel, read_series, read_universe
 from quantlib.types import BAR_COLUMNS
-from quantlib.settings import get_settings
 from quantlib.universe import Universe, UniverseList, load_universe
 from quantlib.workflows import deliveries as module
 from quantlib.workflows.ingest import COLUMNS, IngestResult, ingest

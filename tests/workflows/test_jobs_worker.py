@@ -59,7 +59,7 @@ run_worker(session, pace=Pace(tick=0.3, heartbeat=0.3, silent=1.5), say=lambda l
 session.close()
 print("ended", flush=True)
 """
-PATIENCE = 30.0
+PATIENCE = 120
 
 
 @pytest.fixture

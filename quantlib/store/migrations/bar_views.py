@@ -103,17 +103,6 @@ def create_bar_views(bind: sa.Connection) -> None:
             bind.exec_driver_sql(statement)
 
 
-# Measured (benchmarks/RESULTS.md): reads of a decade or more are a sixth faster than with r0001's 730 days and
-# within a few per cent of a plain table's; longer spans win nothing more and keep more of the table uncompressed.
-CHUNK = "1825 days"
-
-
-def set_chunk_span(bind: sa.Connection) -> None:
-    """Have a hypertable of bars make its chunks from now on in the span that was measured to be best."""
-    if bind.execute(sa.text("SELECT available FROM ops.capabilities WHERE name = 'hypertables'")).scalar():
-        bind.execute(sa.text(f"SELECT set_chunk_time_interval('market_data.bars', INTERVAL '{CHUNK}')"))
-
-
 def compress_bars(bind: sa.Connection) -> None:
     """Have TimescaleDB pack chunks of bars older than two of their spans, where its licence allows."""
     _licensed(bind, "compression", _COMPRESS, "Old bars could not be compressed ({}).")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from procrastinate.schema import SchemaManager
 
-from quantlib.store.migrations.bar_views import compress_bars, create_bar_views, set_chunk_span
+from quantlib.store.migrations.bar_views import compress_bars, create_bar_views
 from quantlib.store.migrations.comments import comment_tables
 
 revision = "r0002"
@@ -284,7 +284,6 @@ def upgrade() -> None:
         op.execute(statements)
     op.execute(QUOTA)
     create_bar_views(op.get_bind())
-    set_chunk_span(op.get_bind())
     compress_bars(op.get_bind())
     comment_tables(op.get_bind())
     install_jobs(op.get_bind())
