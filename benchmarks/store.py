@@ -16,16 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import numpy as np
 import pandas as pd
 import psycopg
 import pyarrow as pa
 import sqlalchemy as sa
 
-from benchmarks.panels import DAYS, SYMBOLS, bars
 from benchmarks.race import Race, best_times, must_agree
 from quantlib.store import Store, check_bars, embedded, read_panel, write_bars
 from quantlib.types import BAR_COLUMNS
 
+SYMBOLS, DAYS = 100, 5_000
 ROWS = SYMBOLS * DAYS
 NAMES = [f"S{i:03}" for i in range(SYMBOLS)]
 SPANS = ("90 days", "365 days", "730 days", "1825 days", "3650 days")
@@ -45,6 +46,27 @@ ALTER TABLE market_data.plain RENAME TO bars
 """
 Step = tuple[Callable[[], object], Callable[[], object]]
 """What is done first, off the clock, and what is timed."""
+
+
+def bars() -> pd.DataFrame:
+    """Return daily bars of made-up prices: random walks with an open, a high, a low and a volume."""
+    rng = np.random.default_rng(7)
+    close = 100 * np.exp(np.cumsum(rng.normal(0.0, 0.01, (DAYS, SYMBOLS)), axis=0))
+    dates = pd.bdate_range("2000-01-03", periods=DAYS)
+    frame = pd.DataFrame(
+        {
+            "symbol": np.repeat(NAMES, DAYS),
+            "ts": np.tile(dates, SYMBOLS),
+            "open": (close * 0.999).T.ravel(),
+            "high": (close * 1.01).T.ravel(),
+            "low": (close * 0.99).T.ravel(),
+            "close": close.T.ravel(),
+            "volume": 1e6,
+            "adj_close": close.T.ravel(),
+            "source": "made-up",
+        }
+    )
+    return check_bars(frame)[0]
 
 
 @contextmanager

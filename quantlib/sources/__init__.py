@@ -210,6 +210,7 @@ SOURCES: dict[str, Source] = {
         priority=80,
         price_scale="raw",
         keys=(finnhub.KEY,),
+        history=False,
         rates=(Rate(30, 1), Rate(60, 60)),
         verified=False,
         smoke=Ask("bars", "AAPL"),

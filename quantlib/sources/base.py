@@ -272,6 +272,8 @@ class Source:
         Names of the settings its credentials are in, such as FRED_API_KEY; without them it refuses.
     optional_keys
         Names of settings that raise the limits where they are set.
+    history
+        Whether it has past days; one that has not, such as a source of quotes, is asked for today only.
     rates
         The vendor's limits, kept by all processes together.
     verified
@@ -296,6 +298,7 @@ class Source:
     markets: tuple[str, ...] = ()
     price_scale: PriceScale = "split_adjusted"
     actions: bool = False
+    history: bool = True
     keys: tuple[str, ...] = ()
     optional_keys: tuple[str, ...] = ()
     rates: tuple[Rate, ...] = ()

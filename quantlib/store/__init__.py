@@ -15,7 +15,7 @@ from quantlib.store.bars import check_bars, coverage, write_bars
 from quantlib.store.catalog import read_sources, write_sources
 from quantlib.store.counts import WriteCount
 from quantlib.store.database import Store
-from quantlib.store.delivered import read_bars
+from quantlib.store.delivered import read_bars, vendor_adjusted
 from quantlib.store.grades import read_grades, save_grades
 from quantlib.store.ingests import IngestRecord, read_ingest_log, save_ingest
 from quantlib.store.instruments import (
@@ -28,7 +28,7 @@ from quantlib.store.instruments import (
 from quantlib.store.macro import check_observations, read_series, write_observations, write_series
 from quantlib.store.membership import read_members
 from quantlib.store.panels import read_panel
-from quantlib.store.payloads import PayloadRecord, list_payloads, read_payload, save_payload
+from quantlib.store.payloads import PayloadRecord, last_fetched, list_payloads, read_payload, save_payload
 from quantlib.store.quarantine import count_quarantine, quarantine, read_quarantine
 from quantlib.store.records import (
     RecommendationRecord,
@@ -68,6 +68,7 @@ __all__ = [
     "count_quarantine",
     "coverage",
     "decide_repair",
+    "last_fetched",
     "list_payloads",
     "propose_repairs",
     "quarantine",
@@ -97,6 +98,7 @@ __all__ = [
     "save_runs",
     "save_strategies",
     "touch_report",
+    "vendor_adjusted",
     "watermark",
     "with_repairs",
     "write_bars",

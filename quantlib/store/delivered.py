@@ -41,3 +41,11 @@ def read_bars(store: Store, *, symbols: Iterable[str] | None = None, source: str
         cursor.execute(f"{_READ} WHERE {' AND '.join(asked)}" if asked else _READ)
         frame: pd.DataFrame = cursor.fetch_arrow_table().to_pandas(date_as_object=False)
     return frame.astype({"symbol": "str", "source": "str", "ts": "datetime64[us]"})[list(BAR_COLUMNS)]
+
+
+def vendor_adjusted(store: Store, source: str) -> set[str]:
+    """Return the symbols of a source with bars that carry an adjusted close of the vendor's."""
+    query = "SELECT DISTINCT symbol FROM market_data.bars WHERE source = $1 AND adj_close IS NOT NULL"
+    with store.bulk() as cursor:
+        cursor.execute(query, [source])
+        return {row[0] for row in cursor.fetchall()}

@@ -122,3 +122,13 @@ def list_payloads(
     with store.begin() as connection:
         rows = connection.execute(query).all()
     return pd.DataFrame(rows, columns=[*(c.name for c in columns), "size"])
+
+
+def last_fetched(store: Store, source: str, kind: str, name: str) -> datetime | None:
+    """Return when the newest stored answer to a question came first; None if it was never answered."""
+    query = sa.select(sa.func.max(_PAYLOADS.c.fetched_at)).where(
+        _PAYLOADS.c.source == source, _PAYLOADS.c.kind == kind, _PAYLOADS.c.name == name
+    )
+    with store.begin() as connection:
+        found: datetime | None = connection.scalar(query)
+    return found

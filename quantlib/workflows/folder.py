@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
 
 from quantlib import store as db
 from quantlib.errors import DataError, QuantError, SourceError
@@ -15,7 +18,7 @@ from quantlib.sources import SOURCES
 from quantlib.sources.base import Ask, Call, Parsed, Payload
 from quantlib.sources.folder import files
 from quantlib.workflows.deliveries import deliver
-from quantlib.workflows.ingest import Progress, write_reference
+from quantlib.workflows.ingest import SAME, Progress, write_reference
 from quantlib.workflows.ingest_result import IngestResult, SymbolResult, log_ingest
 from quantlib.workflows.session import Session
 
@@ -26,8 +29,9 @@ def load_folder(session: Session, folder: Path, *, on_progress: Progress | None 
     """Return what became of every file of daily bars in a folder and the folders below it.
 
     Each file is stored whole or not at all; one that cannot be read does not stop the others. Where several have
-    bars of a symbol, the one with the most of them is used and the others' go into quarantine: two files never
-    make one series. Reading the same folder again writes nothing.
+    bars of a symbol over the same days, the one with the most of them is used and the others' go into quarantine,
+    as do those of a file that contradicts what an earlier folder has brought: two vendors never make one series.
+    Reading the same folder again changes nothing.
 
     Parameters
     ----------
@@ -80,32 +84,63 @@ def _read(call: Call, name: str) -> tuple[Payload, Parsed]:
     return payload, SOURCES[NAME].parse(payload)
 
 
-def _owners(call: Call, names: Sequence[str]) -> dict[str, str]:
-    """Return for each symbol the file with the most bars of it, of equal ones the first by name."""
-    most: dict[str, tuple[int, str]] = {}
+class _Part(NamedTuple):
+    """The bars of one symbol in one file."""
+
+    bars: int
+    file: str
+    first: pd.Timestamp
+    last: pd.Timestamp
+
+
+def _owners(call: Call, names: Sequence[str]) -> dict[str, set[str]]:
+    """Return for each symbol the files it is taken from: those with the most bars, as far as none overlap in time."""
+    parts: dict[str, list[_Part]] = {}
     for name in names:
         with suppress(SourceError, DataError):  # said when the file's turn comes
-            for symbol, bars in _read(call, name)[1].bars["symbol"].value_counts().items():
-                if bars > most.get(str(symbol), (0, ""))[0]:
-                    most[str(symbol)] = (int(bars), name)
-    return {symbol: name for symbol, (_, name) in most.items()}
+            spans = _read(call, name)[1].bars.groupby("symbol")["ts"].agg(["size", "min", "max"])
+            for row in spans.itertuples():
+                parts.setdefault(str(row.Index), []).append(_Part(row.size, name, row.min, row.max))
+    owners: dict[str, set[str]] = {}
+    for symbol, found in parts.items():
+        taken: list[_Part] = []
+        for part in sorted(found, key=lambda one: (-one.bars, one.file)):
+            if all(part.last < other.first or other.last < part.first for other in taken):
+                taken.append(part)
+        owners[symbol] = {part.file for part in taken}
+    return owners
 
 
-def _one(session: Session, call: Call, name: str, owners: Mapping[str, str]) -> SymbolResult:
+def _one(session: Session, call: Call, name: str, owners: Mapping[str, set[str]]) -> SymbolResult:
     source = SOURCES[NAME]
     try:
         payload, parsed = _read(call, name)
-        owner = parsed.bars["symbol"].map(owners)
-        elsewhere = parsed.bars[owner != name]
-        reasons = "another file has more of this symbol: " + owner[owner != name].astype("str")
-        left_out = elsewhere.assign(reason=reasons)
+        bars = parsed.bars
+        reasons = pd.Series("", index=bars.index, dtype="str")
+        for symbol, rows in bars.groupby("symbol"):
+            if name not in owners[str(symbol)]:
+                reasons[rows.index] = f"{min(owners[str(symbol)])} has more of this symbol over these days"
+            elif _contradicts(session, str(symbol), rows):
+                reasons[rows.index] = "another series is stored for this symbol: most closes of the same days differ"
+        left_out = bars[reasons != ""].assign(reason=reasons[reasons != ""])
         db.quarantine(session.store, left_out, source=NAME, kind="bars", name=name)
-        done = deliver(session.store, source, payload, replace(parsed, bars=parsed.bars[owner == name]))
+        done = deliver(session.store, source, payload, replace(parsed, bars=bars[reasons == ""]))
     except (SourceError, DataError) as error:
         return SymbolResult(name, "failed", error=str(error))
     rejected = Counter(done.rejected) + Counter(left_out["reason"])
-    symbols = parsed.bars["symbol"].nunique()
+    symbols = bars["symbol"].nunique()
     notes = (*parsed.notes, *((f"{symbols} symbols",) if symbols > 1 else ()))
     if not done.sound and not len(left_out):
         return SymbolResult(name, "failed", done.count, rejected, notes, "no row could be stored")
     return SymbolResult(name, "ok", done.count, rejected, notes)
+
+
+def _contradicts(session: Session, symbol: str, bars: pd.DataFrame) -> bool:
+    """Return whether most of the days a file shares with what is stored differ, and it does not replace all of that."""
+    stored = db.read_bars(session.store, symbols=[symbol], source=NAME).set_index("ts")["close"]
+    if stored.empty:
+        return False
+    shared = pd.concat({"stored": stored, "file": bars.drop_duplicates("ts").set_index("ts")["close"]}, axis=1)
+    both = shared.dropna()
+    differ = (both["file"] / both["stored"] - 1).abs() > SAME
+    return bool(len(both) and differ.mean() > 0.5 and shared["file"].isna().any())

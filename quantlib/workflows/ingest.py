@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,7 +22,6 @@ from quantlib.sources.base import (
     EmptyError,
     Kind,
     LimitError,
-    NoKeyError,
     Parsed,
     PausedError,
     Payload,
@@ -54,7 +53,7 @@ AROUND: dict[Kind, tuple[int, int]] = {
     "news": (-7, 0),
     "sentiment": (-7, 0),
 }
-"""First and last day asked for where no span is given, counted from today."""
+"""First and last day asked for where no span is given, counted from today; the first no later than the last answer."""
 
 
 def ingest(
@@ -125,6 +124,10 @@ def ingest(
     for key in source.keys:
         asking.key(key)
     run = _Run(store, source, span, asking, _stored(store, source.name))
+    if symbols is None:  # where a quota ends the round early, the next one begins with what this one left out
+        questions.sort(key=lambda one: (source.kinds.index(one.kind), run.newest(one.name)))
+    if source.actions:
+        run.unconverted = db.vendor_adjusted(store, source.name)
     report = on_progress or (lambda done, total, label: None)
 
     started = utc_now()
@@ -238,16 +241,23 @@ class _Run:
     span: tuple[pd.Timestamp | None, pd.Timestamp | None]
     call: Call
     stored: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]]
+    unconverted: Collection[str] = ()
     silent: int = 0
-    refused: str = ""
+    refused: int = 0
+
+    def newest(self, name: str) -> pd.Timestamp:
+        """Return the last stored session of a symbol, the beginning of time where there is none."""
+        return self.stored[name][1] if name in self.stored else pd.Timestamp.min
 
     def one(self, question: _Question) -> SymbolResult:
         """Return what became of one question, or that it was not asked after too many had no answer."""
-        if self.refused or self.silent >= PATIENCE:
-            why = self.refused or f"{self.source.title} left {PATIENCE} others unanswered"
-            return SymbolResult(question.label, "skipped", error=f"not asked: {why}")
+        if self.refused >= PATIENCE or self.silent >= PATIENCE:
+            what = "refused the key" if self.refused >= PATIENCE else f"left {PATIENCE} others unanswered"
+            return SymbolResult(question.label, "skipped", error=f"not asked: {self.source.title} {what}")
+        refused = self.refused
         result = self._answered(question)
         self.silent = self.silent + 1 if result.status == "unanswered" else 0
+        self.refused = self.refused if self.refused > refused else 0
         return result
 
     def _answered(self, question: _Question) -> SymbolResult:
@@ -266,8 +276,8 @@ class _Run:
             return without("failed", error)
         except (LimitError, UnreachableError, PausedError) as error:
             return without("unanswered", error)
-        except (NoKeyError, BadKeyError) as error:
-            self.refused = str(error)
+        except BadKeyError as error:  # one that the plan does not cover is no reason to leave out the others
+            self.refused += 1
             return without("failed", error)
         except (SourceError, DataError) as error:
             return without("failed", error)
@@ -281,19 +291,31 @@ class _Run:
         start, end = self.span
         kind, name = question
         if kind in AROUND and start is None and end is None:
-            today = pd.Timestamp(utc_now().date())
-            start, end = (today + pd.Timedelta(days=days) for days in AROUND[kind])
-        if kind != "bars" or self.source.sample or name not in self.stored:
+            start, end = self.around(kind, name)
+        if kind != "bars" or self.source.sample or not self.source.history or name not in self.stored:
             return (*self.ask(Ask(kind, name, start, end)), ())
         first, last = self.stored[name]
         reach = last - OVERLAP
         end = None if end is None else max(end, first + OVERLAP)
         begin = reach if start is None else min(start, reach)
         payload, parsed = self.ask(Ask(kind, name, begin if end is None else min(begin, end), end))
-        if not self.restated(name, parsed.bars, last):
+        if name in self.unconverted:
+            why = "earlier prices were stored with the vendor's own adjustment"
+        elif self.restated(name, parsed.bars, last):
+            why = "earlier prices were restated"
+        else:
             return payload, parsed, ()
         payload, parsed = self.ask(Ask(kind, name, first if start is None else min(start, first)))
-        return payload, parsed, ("earlier prices were restated; the whole history was fetched again",)
+        return payload, parsed, (f"{why}; the whole history was fetched again",)
+
+    def around(self, kind: Kind, name: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """Return the days to ask for where none are given: those around today, and all since the last answer."""
+        today = pd.Timestamp(utc_now().date())
+        start, end = (today + pd.Timedelta(days=days) for days in AROUND[kind])
+        answered = db.last_fetched(self.store, self.source.name, kind, name)
+        if answered is not None:
+            start = min(start, pd.Timestamp(answered.date()) - pd.Timedelta(days=1))
+        return start, end
 
     def ask(self, ask: Ask) -> tuple[Payload, Parsed]:
         payload = self.source.request(ask, self.call)

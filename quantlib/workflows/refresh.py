@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quantlib.errors import DataError, SourceError
+from quantlib.errors import QuantError
 from quantlib.sources import SOURCES
+from quantlib.store.database import LostError
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.ingest_result import IngestResult
 from quantlib.workflows.session import Session
@@ -61,6 +62,8 @@ def refresh(session: Session, *, on_progress: Progress | None = None) -> Refresh
             results[source.name] = ingest(
                 session.store, source.name, kinds=source.kinds, universe=session.universe, on_progress=tell
             )
-        except (SourceError, DataError) as error:
+        except LostError:
+            raise
+        except QuantError as error:  # a Vault that is sealed, a quota that cannot be counted
             left_out[source.name] = str(error)
     return Refresh(results, left_out)

@@ -30,6 +30,7 @@ from quantlib.sources.base import (
 )
 from quantlib.store import (
     Store,
+    check_bars,
     coverage,
     decide_repair,
     list_payloads,
@@ -39,6 +40,7 @@ from quantlib.store import (
     read_payload,
     read_quarantine,
     read_versions,
+    write_bars,
 )
 from quantlib.universe import Universe
 from quantlib.workflows import refresh as refreshing
@@ -222,10 +224,63 @@ def test_without_its_key_a_vendor_is_not_asked(take: Take, exchange: Vendor, mon
 
 
 def test_a_refused_key_ends_the_questions(take: Take, exchange: Vendor) -> None:
+    names = ["AAA", "BBB", "CCC", "DDD"]
     exchange.fault = BadKeyError("The key is not accepted.")
-    result = take("exchange", ["AAA", "BBB"])
-    assert [s.status for s in result.symbols] == ["failed", "skipped"]
-    assert len(exchange.asked) == 1
+    result = take("exchange", names, universe=Universe(instruments=[{"symbol": s} for s in names], lists={}))
+    assert [s.status for s in result.symbols] == ["failed", "failed", "failed", "skipped"]
+    assert "Exchange refused the key" in result.symbols[-1].error
+    assert len(exchange.asked) == 3
+
+
+def test_one_symbol_beyond_the_plan_does_not_stop_the_others(take: Take, exchange: Vendor) -> None:
+    exchange.answers["bars", "BBB"] = Parsed(bars=bars("exchange", "BBB"))
+    ask = exchange.request
+
+    def request(one: Ask, call: Call) -> Payload:
+        if one.name == "AAA":
+            raise BadKeyError("Not in your plan.")
+        return ask(one, call)
+
+    SOURCES["exchange"] = Source(**{**vars(SOURCES["exchange"]), "request": request})
+    assert [s.status for s in take("exchange", ["AAA", "BBB"]).symbols] == ["failed", "ok"]
+
+
+def test_the_stalest_are_asked_first_so_that_a_quota_reaches_them(take: Take, exchange: Vendor) -> None:
+    exchange.answers["bars", "BBB"] = Parsed(bars=bars("exchange", "BBB").head(30))
+    take("exchange", ["AAA"])
+    take("exchange")
+    assert [one.name for one in exchange.asked] == ["AAA", "BBB", "AAA"]
+    take("exchange")
+    assert exchange.asked[3].name == "BBB"
+
+
+def test_prices_stored_with_the_vendors_own_adjustment_are_fetched_again_as_a_whole(
+    store: Store, take: Take, exchange: Vendor
+) -> None:
+    write_bars(store, check_bars(bars("exchange"))[0])  # as an earlier version of the workbench did
+    result = take("exchange", ["AAA"])
+    assert [one.start for one in exchange.asked] == [DAYS[-1] - pd.Timedelta(days=30), DAYS[0]]
+    assert "own adjustment" in result.symbols[0].notes[-1]
+    assert take("exchange", ["AAA"]).symbols[0].notes == ()
+
+
+def test_a_source_of_quotes_is_asked_once_and_nothing_is_called_restated(
+    take: Take, exchange: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SOURCES, "exchange", exchange.source("bars", history=False))
+    exchange.answers["bars", "AAA"] = Parsed(bars=bars("exchange").iloc[[0]])
+    take("exchange", ["AAA"])
+    exchange.answers["bars", "AAA"] = Parsed(bars=bars("exchange").iloc[[1]])
+    assert take("exchange", ["AAA"]).symbols[0].notes == ()
+    assert len(exchange.asked) == 2
+
+
+def test_news_are_asked_for_from_the_last_answer_on(store: Store, take: Take, paper: Vendor) -> None:
+    take("paper", ["AAA"], kinds=["news"])
+    with store.begin() as connection:
+        connection.exec_driver_sql("UPDATE raw.payloads SET fetched_at = now() - interval '40 days'")
+    take("paper", ["AAA"], kinds=["news"])
+    assert (paper.asked[1].end - paper.asked[1].start).days == 41
 
 
 @pytest.fixture
@@ -290,8 +345,27 @@ def test_two_files_never_make_one_series(here: Session, tmp_path: Path) -> None:
     first, again = load_folder(here, folder), load_folder(here, folder)
     assert (first.total, again.total) == ((40, 0, 0), (0, 0, 40))
     assert read_panel(here.store, "KO").close[:, 0].tolist() == frame["close"].tolist()
-    assert read_quarantine(here.store)["reason"].unique().tolist() == ["another file has more of this symbol: b.csv"]
+    assert read_quarantine(here.store)["reason"].unique().tolist() == ["b.csv has more of this symbol over these days"]
     assert len(read_quarantine(here.store)) == 5
+
+
+def test_parts_of_a_series_join_and_another_series_later_does_not(here: Session, tmp_path: Path) -> None:
+    frame = bars("x")[["ts", "open", "high", "low", "close", "volume"]].assign(symbol="KO")
+    for folder in ("parts", "other", "whole"):
+        (tmp_path / folder).mkdir()
+    frame.head(25).to_csv(tmp_path / "parts" / "a.csv", index=False)
+    frame.tail(15).to_csv(tmp_path / "parts" / "b.csv", index=False)
+    assert load_folder(here, tmp_path / "parts").total == (40, 0, 0)
+
+    doubled = frame.assign(**{name: frame[name] * 2 for name in ("open", "high", "low", "close")})
+    doubled.tail(20).to_csv(tmp_path / "other" / "c.csv", index=False)
+    other = load_folder(here, tmp_path / "other")
+    assert other.total == (0, 0, 0)
+    assert list(other.rejected) == ["another series is stored for this symbol: most closes of the same days differ"]
+    assert read_panel(here.store, "KO").close[:, 0].tolist() == frame["close"].tolist()
+
+    doubled.to_csv(tmp_path / "whole" / "d.csv", index=False)  # replaces all of it, so no two scales are mixed
+    assert load_folder(here, tmp_path / "whole").total == (0, 40, 0)
 
 
 @pytest.mark.parametrize(("name", "words"), [("absent", "There is no folder"), (".", "no .csv or .parquet")])
