@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import streamlit as st
 
+from quantlib.settings import utc_now
 from quantlib.workflows.session import Session, open_session
 
 Result = TypeVar("Result")
@@ -29,6 +31,11 @@ def stamp() -> str:
     if MARK not in st.session_state:
         st.session_state[MARK] = session().watermark
     return str(st.session_state[MARK])
+
+
+def hour() -> datetime:
+    """Return the last full hour, an argument of `keep` for what changes with the clock although nothing is stored."""
+    return utc_now().replace(minute=0, second=0, microsecond=0)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

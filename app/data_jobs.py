@@ -128,8 +128,9 @@ def jobs() -> None:
         moments = {name: pd.to_datetime(past[name]).dt.tz_convert(None) for name in ("started_at", "finished_at")}
         shown = past.assign(task=past["task"].map(lambda task: TASKS[task].title), **moments)
         event = st.dataframe(
-            shown,
-            column_order=list(JOBS), column_config=JOBS, hide_index=True, key="job-history", placeholder=UNKNOWN,
+            shown[list(JOBS)],
+            column_config=JOBS, hide_index=True,
+            key=f"job-history-{past['id'].iloc[0]}-{len(past)}", placeholder=UNKNOWN,
             on_select="rerun", selection_mode="single-row", height="content" if len(past) <= 10 else 388,
         )  # fmt: skip
         chosen = event["selection"]["rows"]

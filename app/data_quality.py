@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.cache import keep, session
+from app.cache import hour, keep, session, stamp
 from app.data_jobs import refresh
 from app.layout import chart, table
 from quantlib.charts import coverage_heatmap, vendors_side_by_side
@@ -37,7 +37,7 @@ FRESHNESS: dict[str, Any] = {
     ),
     "behind": st.column_config.NumberColumn("Sessions behind", format="%d"),
     "missing": st.column_config.NumberColumn(
-        "Missing inside", format="%d", help="Sessions without a bar since its first."
+        "Missing inside", format="%d", help="Sessions without a bar from its first to its last."
     ),
     "doubted": st.column_config.NumberColumn("Doubted", format="%d", help="Bars with a doubt about them."),
     "quarantined": st.column_config.NumberColumn("Turned away", format="%d"),
@@ -85,7 +85,7 @@ def fresh(rows: pd.DataFrame) -> None:
         st.success("No series is behind." if only == "Behind" else "Nothing speaks against any bar.")
         return
     event = st.dataframe(
-        shown, column_order=list(FRESHNESS), column_config=FRESHNESS, hide_index=True, key=f"fresh-{only}",
+        shown, column_order=list(FRESHNESS), column_config=FRESHNESS, hide_index=True, key=f"fresh-{only}-{stamp()}",
         placeholder=UNKNOWN, on_select="rerun", selection_mode="multi-row",
         height="content" if len(shown) <= 12 else 456,
     )  # fmt: skip
@@ -110,7 +110,7 @@ def gaps() -> None:
         by = st.segmented_control("By", ["Year", "Month"], default="Year", key="gaps-by", required=True)
     with st.spinner("Comparing with the exchanges' calendars…"):
         try:
-            matrix = keep(coverage_matrix, lists.get(chosen), by.lower())
+            matrix = keep(coverage_matrix, lists.get(chosen), by.lower(), hour())
         except DataError as error:
             st.info(str(error), icon=":material/inbox:")
             return
@@ -140,7 +140,7 @@ def side_by_side(rows: pd.DataFrame) -> None:
     worst = apart[apart > APART].sort_values(ascending=False).head(20)
     if len(worst):
         both = closes.loc[worst.index].assign(difference=(worst * 100).round(3))
-        both.index = both.index.strftime("%Y-%m-%d")
+        both.index = pd.DatetimeIndex(both.index).strftime("%Y-%m-%d")
         st.caption("The days they differ most on, in percentage points of the day's move.")
         st.dataframe(both, key="apart", placeholder=UNKNOWN)
 
@@ -167,9 +167,11 @@ def mend() -> None:
     st.caption(
         "A repair changes one bar, keeps what was there before, and holds when the vendor sends the fault again."
     )
+    # Chosen rows are places in the table: once its order can have changed, the choice must not stay.
     event = st.dataframe(
-        rows, column_order=list(REPAIRS), column_config=REPAIRS, hide_index=True, key="repairs", on_select="rerun",
-        selection_mode="multi-row", placeholder=UNKNOWN, height="content" if len(rows) <= 12 else 456,
+        rows[list(REPAIRS)], column_config=REPAIRS, hide_index=True, key=f"repairs-{stamp()}",
+        on_select="rerun", selection_mode="multi-row", placeholder=UNKNOWN,
+        height="content" if len(rows) <= 12 else 456,
     )  # fmt: skip
     keys = rows.iloc[event["selection"]["rows"]][["symbol", "source", "ts", "check_name"]]
     chosen = list(keys.itertuples(index=False, name=None))

@@ -47,6 +47,18 @@ def strip(parts: Mapping[str, str], *, sample: bool, grade: Grade = "ok") -> Non
     st.markdown(badge + " · ".join(f"**{name}** {value}" for name, value in parts.items()))
 
 
+def stamped(hindsight: str) -> None:
+    """Write why the choice of symbols looks into the future, under a mark; nothing where it does not."""
+    if hindsight:
+        st.markdown(f":orange-badge[:material/history: Selection-biased] :small[{_plain(hindsight)}]")
+
+
+def verdict(outcome: str, sentence: str, hindsight: str = "") -> None:
+    """Write what the checks made of a record, and below it what no check can see: a choice made with hindsight."""
+    st.subheader(f"{OUTCOMES[outcome]} {sentence}", anchor=False)
+    stamped(hindsight)
+
+
 def tile(
     title: str,
     value: str,

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app.cache import keep
-from app.layout import empty, strip
+from app.layout import empty, stamped, strip
 from quantlib.reports.types import Report
 from quantlib.workflows.freshness import source_grade
 from quantlib.workflows.market import Prices, stored_prices
@@ -31,10 +31,11 @@ def price_strip(found: Prices, as_of: pd.Timestamp | None = None) -> None:
 
 
 def report_strip(made: Report) -> None:
-    """Draw the strip of a report, and below it what is doubtful about the prices it stands on, if anything is."""
+    """Draw the strip of a report, and below it what speaks against the choice of symbols and against the prices."""
     source = made.provenance
     label = {"as of": f"{made.as_of}", "universe": source.universe, "prices": source.data_label}
     strip(label, sample=source.is_sample, grade=made.data_grade)
+    stamped(made.data_hindsight)
     if made.data_doubts:
         words = " ".join(made.data_doubts).replace("$", "\\$")
         st.warning(f"**Prices graded {made.data_grade}.** {words}", icon=":material/flag:")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import data_jobs, data_quality
-from app.cache import keep
+from app.cache import hour, keep
 from app.layout import empty, question, strip, tabs
 from quantlib.charts.numbers import count, percent
 from quantlib.sources import SOURCES
@@ -15,7 +15,7 @@ def main() -> None:
     question("How good is the data, and is it fresh?", "Every series beside its exchange's calendar, and every doubt.")
     data_jobs.said()
     with st.spinner("Looking at every series…"):
-        rows = keep(freshness)
+        rows = keep(freshness, hour())
     if rows.empty:
         empty("There are no prices yet.", "Run `make run`, or `workbench ingest`, and reload this page.")
     live = rows[~rows["ended"]]

@@ -42,9 +42,11 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "gain_high": ("95 % high", "%+.4f"),
     },
 }
+BIASED = "Biased: its symbols were chosen from a list drawn up after the first day used, so with hindsight."
 BEFORE = {"label": st.column_config.TextColumn("Run", pinned=True), "as_of": "As of"}
 AFTER = {
     "verdict": "Checks",
+    "selection": st.column_config.TextColumn("Selection", help=BIASED),
     "started": st.column_config.DatetimeColumn("Started (UTC)", format="YYYY-MM-DD HH:mm"),
     "link": st.column_config.LinkColumn("MLflow", display_text="open"),
     "source": "Prices",
@@ -64,17 +66,14 @@ def overview(runs: pd.DataFrame) -> None:
         strategy = st.selectbox("Strategy", list(ids), key="strategy", bind="query-params", disabled=kind == "Models")
         text = st.text_input("Search", key="search", placeholder="Name, id, snapshot, code", bind="query-params")
     left = find_runs(runs, KINDS[kind], None if kind == "Models" else ids[strategy], text or "")
-    st.caption(f"{count(len(left))} of {count((runs['kind'] == KINDS[kind]).sum())} {kind.lower()}, the newest first.")
+    shown = f"{count(len(left))} of {count((runs['kind'] == KINDS[kind]).sum())} {kind.lower()}, the newest first."
+    biased = int((left["selection"] == "biased").sum())
+    st.caption(f"{shown} Selection-biased: {count(biased)}. {BIASED}" if biased else shown)
     columns = {**BEFORE, **NUMBERS[KINDS[kind]], **AFTER}
     if kind == "Simulations":
         del columns["verdict"]
-    table(
-        left[list(columns)],
-        columns,
-        f"runs-{KINDS[kind]}",
-        hide_index=True,
-        height="content" if len(left) <= 10 else 388,
-    )
+    height = "content" if len(left) <= 10 else 388
+    table(left[list(columns)], columns, f"runs-{KINDS[kind]}", hide_index=True, height=height)
 
 
 def compared(runs: pd.DataFrame) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.cache import keep, session
 from app.forms import parameters
-from app.layout import AMOUNT, PERCENT, SIGNED, chart, progress, provenance, question, table, tabs, tile
+from app.layout import AMOUNT, PERCENT, SIGNED, chart, progress, provenance, question, stamped, table, tabs, tile
 from app.prices import price_strip, prices
 from quantlib.charts.numbers import interval, percent, signed_percent
 from quantlib.errors import QuantError
@@ -74,6 +74,7 @@ def answer(outlook: Outlook, asked: Asked | None) -> None:
     """Draw an outlook; where it answers an earlier question than the form now holds, say so."""
     if outlook.asked != asked:
         st.info("These are the worlds of the inputs before. Press Run for the new ones.", icon=":material/update:")
+    stamped(outlook.hindsight)
     key_numbers(outlook)
     chart(outlook.figures["fan"], "fan")
     sections = {"Outcomes": partial(chart, outlook.figures["outcomes"], "outcomes")}

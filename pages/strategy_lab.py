@@ -44,7 +44,7 @@ def result(strategy: Strategy, name: str, paid: Costs, start: dt.date | None) ->
 
 def trades(trial: Trial) -> None:
     """Draw what was traded, and what that cost."""
-    st.markdown(f"{trial.paid} {trial.run.hindsight}".strip().replace("$", "\\$"))
+    st.markdown(trial.paid.replace("$", "\\$"))
     symbol = st.selectbox("Symbol", trial.run.panel.symbols, key="traded", bind="query-params")
     chart(trial.trades(symbol), "trades-chart")
     table(trial.run.result.trades[::-1], TRADES, "trades", hide_index=True)
@@ -61,7 +61,7 @@ def signal(trial: Trial) -> None:
 def record(trial: Trial, prices: Prices) -> None:
     """Draw what came out: the verdict, the key numbers, growth, and the detail in tabs."""
     run = trial.run
-    st.subheader(f"{layout.OUTCOMES[run.verdict.outcome]} {run.verdict.sentence}", anchor=False)
+    layout.verdict(run.verdict.outcome, run.verdict.sentence, run.hindsight)
     st.caption(keep(trials, prices.source).sentence)
     rows = {str(key): (value, low, high, int(n)) for key, value, low, high, n in run.metrics.itertuples()}
     layout.key_metrics(rows, ("sharpe_ratio", "cagr", "max_drawdown", "turnover"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from threading import Thread
+from time import monotonic
 from typing import Any
 
 from dotenv import dotenv_values
@@ -17,11 +19,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quantlib.errors import ConfigError, nearest
 
+log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[1]
 KEYRING_SERVICE = "quant-workbench"
 """Name under which the system keyring keeps the keys."""
 KEYRING_SECONDS = 5.0
 """How long the system keyring may take, all keys together: it may be asking somebody who is not there."""
+KEYRING_AGAIN = 300.0
+"""Seconds after which a keyring that did not answer is asked again."""
 VAULT_SECONDS = 5.0
 _ELSEWHERE = frozenset({"WORKBENCH_UID"})  # read by docker compose, not here
 
@@ -100,7 +105,16 @@ class Settings(BaseSettings):
         """The folder that holds MLflow artifacts of the local tracking store."""
         return self.home.resolve() / "mlflow" / "artifacts"
 
-    def credentials(self, names: Iterable[str]) -> dict[str, SecretStr]:
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All that must not be written down: what is set here, and keys handed out so far, wherever they came from."""
+        here = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        if "@" in (uri := self.mlflow_tracking_uri or ""):
+            here.append(uri)
+        # The longest first: a short one may be a part of it.
+        return tuple(sorted({*here, *_handed_out} - {""}, key=len, reverse=True))
+
+    def credentials(self, names: Iterable[str], *, vault: bool = True) -> dict[str, SecretStr]:
         """Return those of the named keys that are set somewhere.
 
         A key is looked for in the environment, in `.env`, in the system keyring (service quant-workbench) and
@@ -110,6 +124,8 @@ class Settings(BaseSettings):
         ----------
         names
             Names of the variables, such as FRED_API_KEY.
+        vault
+            Whether to ask the Vault.
 
         Raises
         ------
@@ -125,16 +141,35 @@ class Settings(BaseSettings):
         found = {name: key for name in wanted if (key := getattr(self, name.lower())) is not None}
         if missing := tuple(name for name in wanted if name not in found):
             found |= _in_keyring(missing)
-        if (missing := tuple(name for name in wanted if name not in found)) and self.vault_addr and self.vault_token:
+        missing = tuple(name for name in wanted if name not in found)
+        if vault and missing and self.vault_addr and self.vault_token:
             kept = _in_vault(self.vault_addr, self.vault_token.get_secret_value(), self.vault_path)
             found |= {name: kept[name] for name in missing if name in kept}
+        _handed_out.update(key.get_secret_value() for key in found.values())
         return found
 
 
-@cache
+_handed_out: set[str] = set()
+_keyring_said: dict[tuple[str, ...], tuple[Mapping[str, SecretStr], float]] = {}
+"""What the keyring answered for some names, and until when that holds."""
+
+
 def _in_keyring(names: tuple[str, ...]) -> Mapping[str, SecretStr]:
-    """Return what the system keyring has of the names; nothing where there is no keyring, or it does not answer."""
+    """Return what the system keyring has of the names; nothing where there is no keyring, or it does not answer.
+
+    An answer holds as long as the process, a fault for some minutes.
+    """
+    found, until = _keyring_said.get(names, ({}, 0.0))
+    if monotonic() >= until:
+        found, whole = _ask_keyring(names)
+        _keyring_said[names] = found, math.inf if whole else monotonic() + KEYRING_AGAIN
+    return found
+
+
+def _ask_keyring(names: tuple[str, ...]) -> tuple[Mapping[str, SecretStr], bool]:
+    """Return what the keyring has of the names, and whether it has answered for all of them."""
     found: dict[str, SecretStr] = {}
+    faults: list[str] = []
 
     def look() -> None:
         import keyring  # noqa: PLC0415  takes a tenth of a second, and most users have none
@@ -147,14 +182,16 @@ def _in_keyring(names: tuple[str, ...]) -> Mapping[str, SecretStr]:
                 if value := keyring.get_password(KEYRING_SERVICE, name):
                     found[name] = SecretStr(value)
         except Exception as error:  # noqa: BLE001  backends raise what their system does; keys may be elsewhere
-            logging.getLogger(__name__).warning("The system keyring cannot be read (%s).", type(error).__name__)
+            faults.append(f"cannot be read ({type(error).__name__})")
 
     asking = Thread(target=look, daemon=True)
     asking.start()
     asking.join(KEYRING_SECONDS)
     if asking.is_alive():
-        logging.getLogger(__name__).warning("The system keyring did not answer in %g seconds.", KEYRING_SECONDS)
-    return dict(found)
+        faults.append(f"did not answer in {KEYRING_SECONDS:g} seconds")
+    if faults:
+        log.warning("The system keyring %s. It is asked again in %g minutes.", faults[0], KEYRING_AGAIN / 60)
+    return dict(found), not faults
 
 
 @cache

@@ -218,15 +218,20 @@ class Panel:
         return pd.DataFrame(values, index=self.index, columns=pd.Index(self.symbols, name="symbol"))
 
     def until(self, t: DateLike) -> Panel:
-        """Return what was known at the close of `t`: every row up to and including it."""
+        """Return what was known at the close of `t`: every row up to and including it.
+
+        Doubts dated after the last row, such as that the series has stopped, stay as long as no row is cut off.
+        """
         return self.window(end=as_date(t))
 
     def window(self, start: DateLike | None = None, end: DateLike | None = None) -> Panel:
-        """Return the rows from `start` to `end`, both included."""
+        """Return the rows from `start` to `end`, both included; doubts after the last row stay where it does."""
         a, b = check_span(start, end)
         first = 0 if a is None else int(self.index.searchsorted(a, side="left"))
         last = len(self) if b is None else int(self.index.searchsorted(b, side="right"))
-        flags = (f for f in self.flags if (a is None or f.ts >= a) and (b is None or f.ts <= b))
+        # Where later rows are cut off, a doubt about what followed them would be knowledge of the future.
+        high = None if first < last == len(self) else b
+        flags = (f for f in self.flags if (a is None or f.ts >= a) and (high is None or f.ts <= high))
         return self._rows(slice(first, last), flags)
 
     def tail(self, n: int) -> Panel:
@@ -265,10 +270,18 @@ class Panel:
         )
 
     def complete(self) -> Panel:
-        """Return the rows on which every symbol's close is known."""
-        rows = np.asarray(np.isfinite(self.close).all(axis=1))
-        dropped = set(self.index[~rows]) if self.flags else ()
-        return self._rows(rows, (flag for flag in self.flags if flag.ts not in dropped))
+        """Return the rows on which every symbol's close is known.
+
+        Doubts about bars that are left out go with them; that a symbol has no close on a day stays.
+        """
+        known = np.isfinite(self.close)
+        rows = np.asarray(known.all(axis=1))
+        place = {symbol: i for i, symbol in enumerate(self.symbols)}
+        at = self.index.get_indexer(pd.DatetimeIndex([flag.ts for flag in self.flags])) if self.flags else ()
+        flags = (
+            flag for flag, t in zip(self.flags, at, strict=True) if t < 0 or rows[t] or not known[t, place[flag.symbol]]
+        )
+        return self._rows(rows, flags)
 
     def append(self, later: Panel) -> Panel:
         """Return this panel followed by a later one with the same symbols; extras common to both are kept."""

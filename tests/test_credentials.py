@@ -55,6 +55,12 @@ def settings(**given: Any) -> Settings:
     return Settings(_env_file=None, **given)
 
 
+def forget() -> None:
+    module._keyring_said.clear()
+    module._handed_out.clear()
+    module._in_vault.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Start each test without keys anywhere; what is found is not remembered."""
@@ -62,12 +68,10 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     before = keyring.get_keyring()
     keyring.set_keyring(fail.Keyring())
-    for place in (module._in_keyring, module._in_vault):
-        place.cache_clear()
+    forget()
     yield
     keyring.set_keyring(before)
-    for place in (module._in_keyring, module._in_vault):
-        place.cache_clear()
+    forget()
 
 
 def secret(**fields: Any) -> dict[str, Any]:
@@ -159,7 +163,7 @@ def test_a_keyring_that_is_none_or_locked_is_passed_over(
     keyring.set_keyring(backend)
     assert settings().credentials(["FRED_API_KEY"]) == {}
     assert "canary" not in caplog.text
-    assert ("The system keyring cannot be read (KeyringLocked)." in caplog.text) == isinstance(backend, Drawer)
+    assert ("The system keyring cannot be read (KeyringLocked)" in caplog.text) == isinstance(backend, Drawer)
 
 
 def test_a_keyring_that_waits_for_somebody_is_not_waited_for(
@@ -177,6 +181,38 @@ def test_a_keyring_that_waits_for_somebody_is_not_waited_for(
     assert settings().credentials(["FRED_API_KEY"]) == {}
     assert "did not answer in 0.05 seconds" in caplog.text
     answered.set()
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_fault_of_the_keyring_holds_some_minutes_only(monkeypatch: pytest.MonkeyPatch, *, slow: bool) -> None:
+    class Waking(Drawer):
+        def get_password(self, service: str, username: str) -> str | None:
+            self.asked += 1
+            if self.asked == 1:
+                if not slow:
+                    raise KeyringLocked
+                released.wait(10)
+            return "kept"
+
+    released, clock, drawer = threading.Event(), [1000.0], Waking({})
+    keyring.set_keyring(drawer)
+    monkeypatch.setattr(module, "KEYRING_SECONDS", 0.1 if slow else 5.0)
+    monkeypatch.setattr(module, "monotonic", lambda: clock[0])
+
+    def found() -> dict[str, str]:
+        return shown(settings().credentials(["FRED_API_KEY"]))
+
+    assert found() == found() == {}
+    released.set()
+    clock[0] += module.KEYRING_AGAIN - 1
+    assert found() == {}
+    assert drawer.asked == 1, "a keyring that asks somebody does not ask them again and again"
+    monkeypatch.setattr(module, "KEYRING_SECONDS", 5.0)
+    clock[0] += 2
+    assert found() == {"FRED_API_KEY": "kept"}
+    clock[0] += 10 * module.KEYRING_AGAIN
+    assert found() == {"FRED_API_KEY": "kept"}
+    assert drawer.asked == 2
 
 
 def test_the_keyring_is_asked_once() -> None:
@@ -283,3 +319,14 @@ def test_no_key_is_seen_in_the_settings(monkeypatch: pytest.MonkeyPatch, httpser
     shapes = f"{one} {one!r} {one.credentials(map(str, KEYS))} "
     assert "canary" not in shapes
     assert "canary-" not in f"{one.model_dump()} {one.model_dump_json()}"
+
+
+def test_whatever_was_handed_out_is_known_as_a_secret(httpserver: HTTPServer) -> None:
+    keyring.set_keyring(Drawer({("quant-workbench", "FRED_API_KEY"): "in-keyring"}))
+    httpserver.expect_request(PATH).respond_with_json(secret(POLYGON_API_KEY="in-vault"))
+    one = with_vault(httpserver, finnhub_api_key="in-settings-and-long", mlflow_tracking_uri="http://me:word@host")
+    assert set(one.secrets) == {"in-settings-and-long", TOKEN, "http://me:word@host"}
+    one.credentials(["FRED_API_KEY", "POLYGON_API_KEY"])
+    assert set(one.secrets) == {"in-settings-and-long", TOKEN, "http://me:word@host", "in-keyring", "in-vault"}
+    assert one.secrets[0] == "in-settings-and-long", "the longest first: another may be a part of it"
+    assert "http://host" not in settings(mlflow_tracking_uri="http://host").secrets

@@ -415,24 +415,40 @@ def doubted(panel: Panel) -> Panel:
 def test_flags_follow_every_cut(doubted: Panel) -> None:
     assert doubted.flags == FLAGS, "by date and symbol"
     assert doubted.until("2024-01-04").flags == FLAGS[:3]
-    assert doubted.until("2024-01-08").flags == FLAGS[:4]
+    assert doubted.until("2024-01-07").flags == FLAGS[:4], "what followed is cut off, and all doubts about it"
+    assert doubted.until("2024-01-08").flags == FLAGS, "nothing is cut off, so it still says that the end is late"
     assert doubted.until("2024-01-09").flags == FLAGS
+    assert doubted.window("2024-01-05", "2024-01-08").flags == FLAGS[3:]
+    assert doubted.window("2024-01-09", "2024-01-09").flags == FLAGS[4:]
+    assert doubted.window("2024-01-10", "2024-01-11").flags == ()
+    assert doubted.until("2024-01-08").until("2024-01-05").flags == FLAGS[:3], "even after a cut that kept it"
     assert doubted.window("2024-01-03", "2024-01-06").flags == FLAGS[1:4]
     assert doubted.tail(1).flags == FLAGS[4:]
     assert doubted.tail(2).flags == FLAGS[3:]
     assert doubted.tail(0).flags == ()
     assert doubted.tail(9).flags == FLAGS
     assert doubted.select(["KO"]).flags == (FLAGS[0], FLAGS[1], FLAGS[4])
-    assert doubted.complete().flags == (FLAGS[0], *FLAGS[3:]), "without those of the day that is left out"
+    assert doubted.complete().flags == (*FLAGS[:2], *FLAGS[3:]), "without that of the bar that is left out"
     early, late = doubted.until("2024-01-04"), doubted.window("2024-01-05")
     assert early.append(late).flags == FLAGS
     assert early.append(replace(late, flags=FLAGS)).flags == FLAGS, "each once"
 
 
+def test_a_symbol_that_stopped_is_late_after_the_shared_end(panel: Panel) -> None:
+    stopped = replace(panel, flags=(Flag(WEEK[3], "KO", "late"), Flag(WEEK[4], "PEP", "suspect")))
+    close = stopped.close.copy()
+    close[3:, 0] = np.nan
+    shared = replace(stopped, close=close).complete()
+    assert shared.index[-1] == WEEK[1]
+    assert shared.flags == (Flag(WEEK[3], "KO", "late"),), "PEP's last bar is not used, so nothing hangs on it"
+    assert shared.until(WEEK[1]).grade == shared.tail(1).grade == shared.select(["KO"]).grade == "late"
+    assert shared.until(WEEK[0]).grade == shared.select(["PEP"]).grade == "ok"
+
+
 def test_a_panel_s_grade_is_its_worst_and_no_part_of_its_identity(panel: Panel, doubted: Panel) -> None:
     assert panel.grade == "ok"
     assert doubted.grade == "suspect"
-    assert doubted.until("2024-01-08").grade == "disagree"
+    assert doubted.until("2024-01-05").grade == "disagree"
     assert doubted.until("2024-01-02").grade == "repaired"
     assert doubted.snapshot_id == panel.snapshot_id
 

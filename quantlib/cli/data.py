@@ -100,7 +100,7 @@ def sources() -> None:
     with opened() as session:
         states = list_sources(session)
     columns = ("source", "has", "key", "calls left", "last success (UTC)", "state")
-    print_table("Sources", columns, [_source_row(state) for state in states])
+    print_table("Sources", columns, [_source_row(state) for state in states], whole=("source", "state"))
     console.print("Unverified: its parser follows the vendor's documentation and has met no recorded answer.")
 
 

@@ -85,7 +85,7 @@ def repairs(
         console.print("No repair is proposed. `workbench quality check` looks for faults.")
         return
     columns = {"symbol": "symbol", "source": "source", "ts": "day", "check_name": "check", "status": "status"}
-    print_frame("Repairs", found, columns | {"change": "change", "reason": "why"})
+    print_frame("Repairs", found, columns | {"change": "change", "reason": "why"}, whole=list(columns.values()))
 
 
 @commands.command()
@@ -102,5 +102,6 @@ def repair(
     from quantlib.workflows.quality import decide
 
     with opened() as session:
-        decide(session, symbol, source, day, check_name, apply=not dismiss)
-    console.print(f"The repair of {symbol} from {source} on {day} is {'dismissed' if dismiss else 'applied'}.")
+        days = decide(session, symbol, source, day, check_name, apply=not dismiss)
+    when = " and ".join(f"{one:%Y-%m-%d}" for one in days)
+    console.print(f"The repair of {symbol} from {source} on {when} is {'dismissed' if dismiss else 'applied'}.")

@@ -55,12 +55,25 @@ def print_table(
     rows: Iterable[Sequence[str]],
     *,
     right: Collection[str] = (),
+    whole: Collection[str] = (),
     last: Sequence[str] | None = None,
 ) -> None:
-    """Print rows of plain text under their columns; `right` names columns of numbers, `last` stands below a line."""
+    """Print rows of plain text under their columns.
+
+    Parameters
+    ----------
+    right
+        Columns of numbers.
+    whole
+        Columns whose words are not broken, since somebody is to type or copy them.
+    last
+        A row below a line.
+    """
     table = Table(title=escape(title), title_justify="left")
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        table.add_column(
+            column, justify="right" if column in right else "left", overflow="fold", no_wrap=column in whole
+        )
     for row in rows:
         table.add_row(*map(escape, row))
     if last is not None:
@@ -69,11 +82,11 @@ def print_table(
     console.print(table)
 
 
-def print_frame(title: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> None:
+def print_frame(title: str, frame: pd.DataFrame, columns: Mapping[str, str], *, whole: Collection[str] = ()) -> None:
     """Print some columns of a frame under the headings given: days as dates, numbers to the right, unknown as empty."""
     numbers = [heading for name, heading in columns.items() if frame[name].dtype.kind in "iu"]
     rows = zip(*([_text(value) for value in frame[name].tolist()] for name in columns), strict=True)
-    print_table(title, list(columns.values()), rows, right=numbers)
+    print_table(title, list(columns.values()), rows, right=numbers, whole=whole)
 
 
 def _text(value: Any) -> str:

@@ -40,6 +40,9 @@ class Row(BaseModel):
         Column with the moment the fact was public; before a series was first recorded, an as-of read goes by it.
     recorded_by
         The columns that tell one series from another; each is known to be recorded since its first row was.
+    ends
+        Columns, of the type of `known`, with the moment at which the fact ended; one that lies ahead is unknown
+        before the series was recorded.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +52,7 @@ class Row(BaseModel):
     versioned: ClassVar[bool] = False
     known: ClassVar[str] = ""
     recorded_by: ClassVar[tuple[str, ...]] = ("source",)
+    ends: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:

@@ -92,6 +92,7 @@ class Membership(Row):
     versioned: ClassVar[bool] = True
     known: ClassVar[str] = "member_from"
     recorded_by: ClassVar[tuple[str, ...]] = ("list",)
+    ends: ClassVar[tuple[str, ...]] = ("member_to",)
 
     list: Name = Field(description="Name of the list.")
     symbol: Name = Field(description="Member.")
@@ -148,3 +149,6 @@ class Repair(Row):
     status: Literal["proposed", "applied", "dismissed"] = Field(default="proposed", description="What was decided.")
     proposed_at: Stamp = Field(default=None, description="When it was proposed first.")
     decided_at: datetime | None = Field(default=None, description="When it was decided.")
+    doubt: dict[str, str] | None = Field(
+        default=None, description="While applied, the doubt it has lifted: grade, reason, found_at."
+    )

@@ -211,6 +211,8 @@ class Report(Record):
         What it was made from.
     data_grade, data_doubts
         The worst grade of the prices it stands on, and sentences on what is doubtful about them.
+    data_hindsight
+        Why the choice of symbols looks into the future; empty where it does not.
     disclaimers
         Sentences at the head and foot.
     """
@@ -222,4 +224,5 @@ class Report(Record):
     provenance: Provenance
     data_grade: Grade = "ok"
     data_doubts: tuple[str, ...] = ()
+    data_hindsight: str = ""
     disclaimers: tuple[str, ...] = (ADVICE,)

@@ -211,6 +211,8 @@ class Parsed:
         Observations in MACRO_COLUMNS; `released_at` in UTC.
     actions, measures, releases, security_events, news, sentiment
         Rows of `quantlib.models`; moments in UTC.
+    refused
+        Rows of bars as they came that are not even of the right type, with a column reason.
     notes
         What was left out and why, one sentence each.
     """
@@ -223,6 +225,7 @@ class Parsed:
     security_events: pd.DataFrame = field(default_factory=_empty("security_events"))
     news: pd.DataFrame = field(default_factory=_empty("news"))
     sentiment: pd.DataFrame = field(default_factory=_empty("sentiment"))
+    refused: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*BAR_COLUMNS, "reason"]))
     notes: tuple[str, ...] = ()
 
 

@@ -14,11 +14,13 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from quantlib.sources.base import Ask, Call, EmptyError, FormatError, NotFoundError, Parsed, Payload, bars_frame, within
 from quantlib.sources.transport import brief
@@ -101,13 +103,14 @@ def read_file(path: Path) -> Parsed:
 def parse(payload: Payload) -> Parsed:
     """Return the bars of a file in its own order of symbols, dates ascending.
 
-    Rows without a date, a symbol or a close are left out and counted in a note.
+    Rows without a date, a symbol or a close are left out and counted in a note. A row with a text where a number
+    must be is refused, and the others stand; a column that is mostly such text refuses the file.
 
     Raises
     ------
     FormatError
-        No table, no date or close column, a text where a number must be, dates that can be read in two ways,
-        or several bars a day.
+        No table, no date or close column, a column of texts where numbers must be, dates that can be read in two
+        ways, or several bars a day.
     EmptyError
         No row with a close, or none in the span asked for.
     """
@@ -115,12 +118,16 @@ def parse(payload: Payload) -> Parsed:
         table, unread = _table(payload)
     except (pa.ArrowException, OSError, ValueError, EOFError, zlib.error, csv.Error) as error:
         raise FormatError(f"{payload.name} cannot be read as a table: {brief(str(error))}") from None
-    columns: dict[str, Any] = {
-        name: _number(payload, name, table.column(name)) for name in _NUMBERS if name in table.column_names
-    }
+    columns: dict[str, Any] = {}
+    why = np.full(table.num_rows, "", dtype=object)
+    for name in (name for name in _NUMBERS if name in table.column_names):
+        columns[name], odd = _number(payload, name, table.column(name))
+        why[odd & (why == "")] = f"{name} is not a number"
     columns["ts"] = _days(payload, table.column("ts"))
     frame = pd.DataFrame(columns)
     frame["symbol"] = table.column("symbol").to_pandas().astype("str")
+    refused = table.filter(pa.array(why != "")).to_pandas().assign(reason=pd.array(why[why != ""], dtype="str"))
+    frame = frame[why == ""]
     known = frame.dropna(subset=["ts", "symbol", "close"])
     known = known[known["symbol"] != ""]
     notes = []
@@ -134,7 +141,7 @@ def parse(payload: Payload) -> Parsed:
     bars = _frame(known, payload)
     if bars.empty:
         raise EmptyError(f"{payload.name} has no bar in the span asked for.")
-    return Parsed(bars=bars, notes=tuple(notes))
+    return Parsed(bars=bars, refused=refused, notes=tuple(notes))
 
 
 def _frame(known: pd.DataFrame, payload: Payload) -> pd.DataFrame:
@@ -233,15 +240,15 @@ def _understood(payload: Payload, names: list[str]) -> tuple[dict[str, str], str
     return wanted, symbol
 
 
-def _number(payload: Payload, name: str, column: Any) -> pd.Series:
-    """Return a column as float64, NaN where it is empty or says it is unknown."""
+def _number(payload: Payload, name: str, column: Any) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """Return a column as float64, NaN where it is empty or says it is unknown, and which rows are no number."""
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
     if pa.types.is_boolean(column.type) or pa.types.is_temporal(column.type):
         raise FormatError(f"{payload.name} has a column {name} of type {column.type}; accepted: numbers.")
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         try:
-            return pd.Series(column.cast(pa.float64(), safe=False).to_pandas())
+            return pd.Series(column.cast(pa.float64(), safe=False).to_pandas()), np.zeros(len(column), dtype=bool)
         except pa.ArrowException:
             raise FormatError(f"{payload.name} has a column {name} of type {column.type}; accepted: numbers.") from None
     text = pc.replace_substring_regex(pc.utf8_trim_whitespace(column.cast(pa.string())), "^[$€£]", "")
@@ -252,8 +259,17 @@ def _number(payload: Payload, name: str, column: Any) -> pd.Series:
         _refuse(payload, name, text, odd, "a number; decimals are written with a point, thousands with a comma")
         text = pc.replace_substring(text, ",", "")
     odd = pc.invert(pc.fill_null(pc.match_substring_regex(text, _PLAIN), fill_value=True))
-    _refuse(payload, name, text, odd, "a number")
-    return pd.Series(pc.replace_substring_regex(text, r"^\+", "").cast(pa.float64()).to_pandas())
+    refused = _left_out(payload, name, text, odd, "a number")
+    text = pc.replace_substring_regex(pc.if_else(odd, None, text), r"^\+", "")
+    return pd.Series(text.cast(pa.float64()).to_pandas()), refused
+
+
+def _left_out(payload: Payload, name: str, text: Any, odd: Any, what: str) -> NDArray[np.bool_]:
+    """Return which rows of a column are odd; where most of those that say something are, the file is refused."""
+    rows = np.asarray(pc.fill_null(odd, fill_value=False))
+    if rows.sum() * 2 > len(rows) - text.null_count:
+        _refuse(payload, name, text, odd, what)
+    return rows
 
 
 def _refuse(payload: Payload, name: str, text: Any, odd: Any, what: str) -> None:

@@ -79,8 +79,8 @@ def brief(text: str, *hidden: str) -> str:
 def attempt(call: Call, source: str, once: Callable[[], T]) -> T:
     """Return what `once` returns, passing the gate before every attempt.
 
-    The gate hears of every fault at once. Of an answer it hears only when somebody has read it: an answer
-    that cannot be read is a fault, too.
+    The gate hears of a fault when the last attempt has failed: one question is one fault. Of an answer it hears
+    only when somebody has read it: an answer that cannot be read is a fault, too.
 
     Parameters
     ----------
@@ -109,18 +109,24 @@ def attempt(call: Call, source: str, once: Callable[[], T]) -> T:
         wait_max=8 * call.wait,
         wait_jitter=call.wait,
     )
-    for one in retry:
-        with one:
-            call.gate.enter(source)
-            try:
-                result = once()
-            except (NotFoundError, EmptyError):  # the vendor is well, it only has nothing
-                call.gate.succeeded(source)
-                raise
-            except SourceError as error:
-                call.gate.failed(source, error)
-                raise
-    return result
+    fault: SourceError | None = None
+    try:
+        for one in retry:
+            with one:
+                call.gate.enter(source)
+                try:
+                    return once()
+                except SourceError as error:
+                    fault = error
+                    raise
+    except (NotFoundError, EmptyError):  # the vendor is well, it only has nothing
+        call.gate.succeeded(source)
+        raise
+    except SourceError as error:
+        if error is fault:  # and no refusal of the gate's
+            call.gate.failed(source, error)
+        raise
+    raise AssertionError("an attempt returns or raises")
 
 
 def get(

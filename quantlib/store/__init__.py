@@ -49,9 +49,13 @@ from quantlib.store.records import (
 )
 from quantlib.store.repairs import decide_repair, propose_repairs, read_repairs, with_repairs
 from quantlib.store.rows import check_rows
+from quantlib.store.turns import BARS, GRADES, REPAIRS, Turn, take_turn
 from quantlib.store.versions import read_versions, write_versions
 
 __all__ = [
+    "BARS",
+    "GRADES",
+    "REPAIRS",
     "IngestRecord",
     "PayloadRecord",
     "RecommendationRecord",
@@ -59,6 +63,7 @@ __all__ = [
     "RunRecord",
     "Store",
     "StrategyRecord",
+    "Turn",
     "UniverseList",
     "WriteCount",
     "adjustment_notes",
@@ -97,6 +102,7 @@ __all__ = [
     "save_report",
     "save_runs",
     "save_strategies",
+    "take_turn",
     "touch_report",
     "vendor_adjusted",
     "watermark",

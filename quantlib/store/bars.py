@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from quantlib.errors import DataError, nearest
 from quantlib.store.counts import WriteCount, check_moment
 from quantlib.store.database import Store
+from quantlib.store.turns import BARS, Turn, take_turn
 from quantlib.types import BAR_COLUMNS
 
 PRICES = ("open", "high", "low", "close", "adj_close")
@@ -165,7 +166,9 @@ WHERE b.symbol = c.symbol AND b.source = c.source AND b.ts = c.ts AND b.ts BETWE
 """
 
 
-def write_bars(store: Store, good: pd.DataFrame, *, at: datetime | None = None) -> WriteCount:
+def write_bars(
+    store: Store, good: pd.DataFrame, *, at: datetime | None = None, within: Turn | None = None
+) -> WriteCount:
     """Return how many bars were new, changed and unchanged, having stored them all or none.
 
     A row that differs from the stored one replaces it; the old version is kept in
@@ -180,6 +183,8 @@ def write_bars(store: Store, good: pd.DataFrame, *, at: datetime | None = None) 
         The first result of `check_bars`.
     at
         Time stamped on the rows, with its zone; the server's clock if None.
+    within
+        The turn (`quantlib.store.turns`) that this write is a part of; one of its own if None.
 
     Raises
     ------
@@ -195,12 +200,8 @@ def write_bars(store: Store, good: pd.DataFrame, *, at: datetime | None = None) 
         return WriteCount()
     incoming = _Incoming(good)
     try:
-        with store.bulk() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('market_data.bars'))")
-            cursor.fetchall()
-            # The clock is read after the lock: versions of a row are then in the order they were written.
-            cursor.execute("SELECT clock_timestamp()")
-            stamp = at or cursor.fetchall()[0][0]
+        with take_turn(store, BARS, at=at, within=within) as turn:
+            cursor, stamp = turn.cursor, turn.at
             cursor.execute(_ASK, incoming.reach())
             cursor.fetchall()
             cursor.execute(_STORED)
@@ -212,6 +213,7 @@ def write_bars(store: Store, good: pd.DataFrame, *, at: datetime | None = None) 
                 cursor.execute("ANALYZE changed_bars")  # or the planner reads all bars to update a few
                 cursor.execute(_KEEP_OLD, span)
                 cursor.execute(_REPLACE, span)
+                cursor.execute("DROP TABLE changed_bars")  # another write of the same turn may need one
             if new.any():
                 table = _to_arrow(good if new.all() else good[new])
                 stamps = pa.repeat(pa.scalar(stamp, pa.timestamp("us", tz="UTC")), table.num_rows)

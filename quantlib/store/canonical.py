@@ -7,13 +7,17 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from quantlib.errors import DataError, nearest
-from quantlib.store.asof import TICK, Bounds
+from quantlib.store.asof import Bounds
 
 FRESH_DAYS = 10
 """A source whose last bar is older than the newest of the symbol by more than this is out of date."""
+LONG_DAYS = 365
+"""A source with bars over fewer days than this, and over less than half the days of another, has too few."""
 
 # Each symbol's sources are found by hopping along the primary key, a few index reads instead of a scan. A bar is
-# never taken away, so what was stored by a moment is what was first recorded by then.
+# never taken away, so what was stored by a moment is what was first recorded by then. A series that was not yet
+# recorded is read as it stood when the first of its bars up to that day was: whatever is written afterwards has a
+# later stamp, so it changes nothing, and as all is of one moment, scales before and after a split never mix.
 _OFFERS = """
 WITH RECURSIVE pairs AS (
     SELECT w.symbol, (SELECT min(b.source) FROM market_data.bars b WHERE b.symbol = w.symbol) AS source
@@ -29,37 +33,31 @@ WITH RECURSIVE pairs AS (
         OR EXISTS (SELECT FROM market_data.bar_revisions r
                    WHERE r.symbol = p.symbol AND r.source = p.source AND r.recorded_at < $2) AS live
     FROM pairs p WHERE p.source IS NOT NULL
+), states AS MATERIALIZED (
+    SELECT p.symbol, p.source, p.live, CASE WHEN p.live THEN $3::date ELSE $4::date END AS high,
+           CASE WHEN p.live THEN $2::timestamptz ELSE interval '1 microsecond' + least(
+               (SELECT min(b.recorded_at) FROM market_data.bars b
+                WHERE b.symbol = p.symbol AND b.source = p.source AND b.ts <= $4),
+               (SELECT min(r.recorded_at) FROM market_data.bar_revisions r
+                WHERE r.symbol = p.symbol AND r.source = p.source AND r.ts <= $4)) END AS before
+    FROM series p
 )
 SELECT p.symbol, p.source,
-       (SELECT min(b.ts) FROM market_data.bars b WHERE b.symbol = p.symbol AND b.source = p.source) AS first,
-       CASE WHEN p.live THEN
-           (SELECT b.ts FROM market_data.bars b
-            WHERE b.symbol = p.symbol AND b.source = p.source AND b.ts <= $3
-              AND (b.recorded_at < $2 OR EXISTS (
-                   SELECT FROM market_data.bar_revisions r
-                   WHERE r.symbol = b.symbol AND r.source = b.source AND r.ts = b.ts AND r.recorded_at < $2))
-            ORDER BY b.ts DESC LIMIT 1)
-       ELSE
-           (SELECT max(b.ts) FROM market_data.bars b
-            WHERE b.symbol = p.symbol AND b.source = p.source AND b.ts <= $4)
-       END AS last,
-       p.live, s.priority, coalesce(s.price_scale, ''), coalesce(s.has_actions, false)
-FROM series p LEFT JOIN market_data.sources s USING (source)
-"""
-# The first moment at which all was stored that happened by a day: before it there is no state of the series to
-# read, and mixing versions of several moments would mix the scales before and after a split.
-_FIRST_WHOLE = """
-SELECT greatest(
-    (SELECT max(coalesce(v.first, b.recorded_at))
-     FROM market_data.bars b
-     LEFT JOIN (SELECT r.ts, min(r.recorded_at) AS first FROM market_data.bar_revisions r
-                WHERE r.symbol = w.symbol AND r.source = w.source GROUP BY r.ts) v USING (ts)
-     WHERE b.symbol = w.symbol AND b.source = w.source AND b.ts <= $3),
-    (SELECT max(v.first)
-     FROM (SELECT min(a.recorded_at) AS first FROM market_data.actions a
-           WHERE a.symbol = w.symbol AND a.source = w.source AND a.ts <= $3 GROUP BY a.ts, a.kind) v))
-FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (symbol, source, place)
-ORDER BY w.place
+       (SELECT min(b.ts) FROM market_data.bars b WHERE b.symbol = p.symbol AND b.source = p.source) AS begin,
+       least((SELECT b.ts FROM market_data.bars b
+              WHERE b.symbol = p.symbol AND b.source = p.source AND b.ts <= p.high AND b.recorded_at < p.before
+              ORDER BY b.ts LIMIT 1),
+             (SELECT r.ts FROM market_data.bar_revisions r
+              WHERE r.symbol = p.symbol AND r.source = p.source AND r.ts <= p.high AND r.recorded_at < p.before
+              ORDER BY r.ts LIMIT 1)) AS first,
+       greatest((SELECT b.ts FROM market_data.bars b
+                 WHERE b.symbol = p.symbol AND b.source = p.source AND b.ts <= p.high AND b.recorded_at < p.before
+                 ORDER BY b.ts DESC LIMIT 1),
+                (SELECT r.ts FROM market_data.bar_revisions r
+                 WHERE r.symbol = p.symbol AND r.source = p.source AND r.ts <= p.high AND r.recorded_at < p.before
+                 ORDER BY r.ts DESC LIMIT 1)) AS last,
+       p.live, p.before, p.high, s.priority, coalesce(s.price_scale, ''), coalesce(s.has_actions, false)
+FROM states p LEFT JOIN market_data.sources s USING (source)
 """
 
 
@@ -69,13 +67,17 @@ class Offer(NamedTuple):
     Attributes
     ----------
     first
-        First session stored, by now.
+        First session known then.
     last
         Last session known then.
     live
         Whether the series was being recorded then; else its past is put together from what was recorded later.
+    before
+        Versions recorded before this and not replaced before it are read.
+    high
+        Last day to be read.
     priority
-        Of sources that are as fresh, the lowest is canonical; None where nobody described the source.
+        Of sources that are as good, the lowest is canonical; None where nobody described the source.
     price_scale
         What its prices contain; empty where nobody said.
     has_actions
@@ -85,27 +87,19 @@ class Offer(NamedTuple):
     first: date
     last: date
     live: bool
+    before: datetime
+    high: date
     priority: int | None
     price_scale: str
     has_actions: bool
 
 
 class Series(NamedTuple):
-    """A symbol's chosen source, and the state of it to be read.
-
-    Attributes
-    ----------
-    before
-        Versions recorded before this and not replaced before it are read.
-    high
-        Last day to be read.
-    """
+    """A symbol's chosen source, and what it offers."""
 
     symbol: str
     source: str
     offer: Offer
-    before: datetime
-    high: date
 
 
 def choose_series(
@@ -131,21 +125,15 @@ def choose_series(
     """
     offers = _offers(cursor, wanted, known)
     chosen = [choose(symbol, offers[symbol], source) for symbol in wanted]
-    series = [Series(s, name, offers[s][name], known.before, known.day) for s, name in zip(wanted, chosen, strict=True)]
-    late = [one for one in series if not one.offer.live]
-    if not late:
-        return series
-    cursor.execute(_FIRST_WHOLE, [[one.symbol for one in late], [one.source for one in late], known.whole])
-    states = {one: row[0] + TICK for one, row in zip(late, cursor.fetchall(), strict=True)}
-    return [one._replace(before=states[one], high=known.whole) if one in states else one for one in series]
+    return [Series(symbol, name, offers[symbol][name]) for symbol, name in zip(wanted, chosen, strict=True)]
 
 
 def _offers(cursor: Any, wanted: Sequence[str], known: Bounds) -> dict[str, dict[str, Offer]]:
     cursor.execute(_OFFERS, [list(wanted), known.before, known.day, known.whole])
     offers: dict[str, dict[str, Offer]] = {symbol: {} for symbol in wanted}
     begins: dict[str, date] = {}
-    for symbol, name, first, last, *rest in cursor.fetchall():
-        begins[symbol] = min(first, begins.get(symbol, first))
+    for symbol, name, begin, first, last, *rest in cursor.fetchall():
+        begins[symbol] = min(begin, begins.get(symbol, begin))
         if last is not None:
             offers[symbol][name] = Offer(first, last, *rest)
     for symbol in wanted:
@@ -161,10 +149,12 @@ def _offers(cursor: Any, wanted: Sequence[str], known: Bounds) -> dict[str, dict
 def choose(symbol: str, offers: Mapping[str, Offer], source: str | Sequence[str] | None) -> str:
     """Return the source to read a symbol from: the first accepted one, or the canonical one.
 
-    Canonical is, among the sources whose last bar is at most `FRESH_DAYS` older than the newest, the one with
-    the lowest priority number; those nobody described come last, and of equal ones the first by name. Sources
-    first recorded later take part only where none was recorded then: loading another vendor's history must not
-    change what an earlier day reads. The view `market_data.canonical_bars` chooses likewise.
+    Candidates are the sources whose bars span `LONG_DAYS`, or half of the longest span: a few fresh quotes do not
+    outrank decades. Canonical is, among the candidates whose last bar is at most `FRESH_DAYS` older than the
+    newest of them, the one with the lowest priority number; those nobody described come last, and of equal ones
+    the first by name. Sources first recorded later take part only where none was recorded then: loading another
+    vendor's history must not change what a recorded day reads. The view `market_data.canonical_bars` chooses
+    likewise.
 
     Raises
     ------
@@ -173,8 +163,10 @@ def choose(symbol: str, offers: Mapping[str, Offer], source: str | Sequence[str]
     """
     if source is None:
         live = {name for name, offer in offers.items() if offer.live} or set(offers)
-        newest = max(offers[name].last.toordinal() for name in live)
-        fresh = [name for name in live if newest - offers[name].last.toordinal() <= FRESH_DAYS]
+        days = {name: (offers[name].last - offers[name].first).days for name in live}
+        long = [name for name in live if days[name] >= min(LONG_DAYS, max(days.values()) / 2)]
+        newest = max(offers[name].last for name in long)
+        fresh = [name for name in long if (newest - offers[name].last).days <= FRESH_DAYS]
         return min(fresh, key=lambda name: (offers[name].priority is None, offers[name].priority or 0, name))
     accepted = [source] if isinstance(source, str) else list(source)
     for name in accepted:

@@ -94,12 +94,19 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
     return pa.table(columns | {"value": pa.array(frame["value"], type=pa.float64())})
 
 
-_NEWEST = "SELECT code_version FROM derived.values WHERE name = $1 ORDER BY computed_at DESC, code_version LIMIT 1"
+# Symbols are derived one by one, so each has a newest version of its own.
 _VALUES = """
-SELECT symbol, ts, value FROM derived.values
-WHERE name = $1 AND code_version = $2 AND ($3::text[] IS NULL OR symbol = ANY ($3::text[]))
-  AND ts BETWEEN $4 AND $5
-ORDER BY ts, symbol
+WITH made AS (
+    SELECT symbol, code_version, max(computed_at) AS at FROM derived.values
+    WHERE name = $1 AND ($2::text IS NULL OR code_version = $2)
+      AND ($3::text[] IS NULL OR symbol = ANY ($3::text[]))
+    GROUP BY symbol, code_version
+), newest AS (
+    SELECT DISTINCT ON (symbol) symbol, code_version FROM made ORDER BY symbol, at DESC, code_version
+)
+SELECT v.symbol, v.ts, v.value FROM derived.values v JOIN newest USING (symbol, code_version)
+WHERE v.name = $1 AND v.ts BETWEEN $4 AND $5
+ORDER BY v.ts, v.symbol
 """
 
 
@@ -125,7 +132,7 @@ def read_derived(
     start, end
         First and last session, both included.
     code_version
-        Which version of the code computed it; the one that computed last if None.
+        Which version of the code computed it; of each symbol the one that computed it last if None.
 
     Raises
     ------
@@ -138,16 +145,13 @@ def read_derived(
         (last or pd.Timestamp(9999, 12, 31)).date(),
     ]
     with store.bulk() as cursor:
-        if code_version is None:
-            cursor.execute(_NEWEST, [name])
-            found = cursor.fetchall()
-            if not found:
-                cursor.execute("SELECT DISTINCT name FROM derived.values")
-                names = [row[0] for row in cursor.fetchall()]
-                raise DataError(f"No derived series {name!r} is stored. {nearest(name, names)}")
-            code_version = found[0][0]
         cursor.execute(_VALUES, [name, code_version, None if symbols is None else list(symbols), *span])
         rows = cursor.fetch_arrow_table().to_pandas(date_as_object=False)
+        if rows.empty and code_version is None:
+            cursor.execute("SELECT DISTINCT name FROM derived.values")
+            names = [row[0] for row in cursor.fetchall()]
+            if name not in names:
+                raise DataError(f"No derived series {name!r} is stored. {nearest(name, names)}")
     frame: pd.DataFrame = rows.set_index(["ts", "symbol"])["value"].unstack()  # noqa: PD010 - keys are unique
     if symbols is not None:
         if missing := [symbol for symbol in symbols if symbol not in frame.columns]:

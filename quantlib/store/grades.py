@@ -11,6 +11,7 @@ from quantlib.models.market import BarGrade
 from quantlib.store.counts import WriteCount
 from quantlib.store.database import Store
 from quantlib.store.rows import check_rows, to_arrow, typed
+from quantlib.store.turns import GRADES, take_turn
 from quantlib.types import DateLike, check_span
 
 _INCOMING = """
@@ -76,9 +77,8 @@ def save_grades(
             f"A finding is about {first['symbol']} from {first['source']} by {first['check_name']}, which was not "
             "among what was checked."
         )
-    with store.bulk() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('market_data.bar_grades'))")
-        cursor.fetchall()
+    with take_turn(store, GRADES) as turn:
+        cursor = turn.cursor
         cursor.execute(_INCOMING)
         cursor.adbc_ingest("incoming_grades", to_arrow(BarGrade, good), mode="append", temporary=True)
         cursor.execute("ANALYZE incoming_grades")

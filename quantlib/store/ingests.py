@@ -59,7 +59,8 @@ def save_ingest(store: Store, record: IngestRecord) -> int:
         key: value[:DETAIL_ROWS] if isinstance(value, list) else value for key, value in as_json(record.detail).items()
     }
     with store.begin() as connection:
-        statement = sa.insert(_LOG).values(**(asdict(record) | {"detail": detail})).returning(_LOG.c.id)
+        values = asdict(record) | {"detail": detail, "message": record.message.replace("\0", "\\0")}
+        statement = sa.insert(_LOG).values(**values).returning(_LOG.c.id)
         return int(connection.execute(statement).scalar_one())
 
 

@@ -7,18 +7,20 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from procrastinate import App, JobContext, PsycopgConnector, exceptions
 from procrastinate.job_context import AbortReason
 from procrastinate.jobs import Job
+from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.worker import Worker
 
 from quantlib.errors import ConfigError
 from quantlib.store.database import Store
-from quantlib.store.jobs import hand_back, recover_jobs
+from quantlib.store.jobs import give_back, hand_back, recover_jobs
 
 log = logging.getLogger(__name__)
 GRACE_SECONDS = 0.5
@@ -99,6 +101,27 @@ class _Again(BaseRetryStrategy):
         return RetryDecision() if isinstance(exception, exceptions.JobAborted) else None
 
 
+class _Jobs(JobManager):
+    """The library's way to the queue, but a job to be tried again may meet an equal one there, which takes over."""
+
+    def __init__(self, connector: PsycopgConnector, store: Store) -> None:
+        super().__init__(connector)
+        self._store = store
+
+    async def retry_job(
+        self,
+        job: Job,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        try:
+            await super().retry_job(job, retry_at, priority, queue, lock)
+        except exceptions.UniqueViolation:
+            await asyncio.to_thread(give_back, self._store, int(job.id or 0), due=retry_at)
+
+
 async def work(
     store: Store,
     tasks: list[str],
@@ -126,7 +149,9 @@ async def work(
     """
     pace = pace or Pace()
     while not ended.is_set():
-        app = App(connector=_connector(store))
+        connector = _connector(store)
+        app = App(connector=connector)
+        app.job_manager = _Jobs(connector, store)
         for name in tasks:
             _register(app, name, run)
         try:
@@ -174,10 +199,13 @@ async def _tick(store: Store, worker: Worker, tick: Callable[[], None], pace: Pa
             lost = await asyncio.to_thread(recover_jobs, store, silent=pace.silent, own=worker.worker_id)
             for number in lost:
                 log.warning("The worker of job %s has died.", number)
-            await asyncio.to_thread(tick)
         except Exception:
             # Whatever is wrong with a schedule or the database now, the next tick may find it mended.
-            log.exception("A tick failed.")
+            log.exception("Jobs of dead workers could not be looked for.")
+        try:
+            await asyncio.to_thread(tick)
+        except Exception:
+            log.exception("The schedules could not be looked at.")
         await asyncio.sleep(pace.tick)
 
 

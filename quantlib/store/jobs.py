@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
@@ -23,6 +26,7 @@ from quantlib.errors import DataError
 from quantlib.store.database import Store
 from quantlib.store.upsert import as_json
 
+log = logging.getLogger(__name__)
 Outcome = Literal["done", "skipped", "failed", "cancelled"]
 QUEUE = "default"
 MOST_FAULTS = 5
@@ -78,9 +82,12 @@ class Queued(NamedTuple):
 
 
 def add_job(store: Store, job: NewJob) -> Queued:
-    """Return the number under which the job waits, that of an equal one if one was waiting already."""
+    """Return the number under which the job waits: that of an equal one if one did already, which is then due now."""
     with store.begin() as connection:
-        return add_job_within(connection, job)
+        queued = add_job_within(connection, job)
+        if not queued.new:
+            connection.execute(_AT_ONCE, {"number": queued.id})
+        return queued
 
 
 def add_job_within(connection: sa.Connection, job: NewJob) -> Queued:
@@ -223,12 +230,6 @@ def last_done(store: Store, task: str) -> Done | None:
     return None if row is None else Done(int(row.job_id), str(row.mark))
 
 
-def data_mark(store: Store) -> str:
-    """Return a mark that changes whenever a price, an action or an observation is written or withdrawn."""
-    with store.begin() as connection:
-        return str(connection.scalar(_MARK) or "")
-
-
 def workers_alive(store: Store, *, seconds: float = 60) -> int:
     """Return how many workers have given a sign of life in the last seconds."""
     with store.begin() as connection:
@@ -248,17 +249,15 @@ def recover_jobs(store: Store, *, silent: float, own: int | None = None) -> list
     with store.begin() as connection:
         _enter(connection)
         lost = connection.execute(_LOST, {"silent": silent, "own": own}).all()
+        recovered = []
         for row in lost:
-            if row.abort_requested:
-                _finish(connection, row.id, "aborted")
-                _set(connection, row.id, outcome="cancelled", said="Cancelled; its worker had died over it.")
-            elif _count_fault(connection, row.id, "Its worker died; it waits to go on.") >= MOST_FAULTS:
-                _finish(connection, row.id, "failed")
-                said = f"Given up after {MOST_FAULTS} attempts. The last worker died over it; is there memory enough?"
-                _set(connection, row.id, outcome="failed", said=said)
-            else:
-                _requeue(connection, row.id)
-    return [int(row.id) for row in lost]
+            try:
+                with connection.begin_nested():  # one that cannot be recovered keeps no other from it
+                    _recover(connection, row)
+                recovered.append(int(row.id))
+            except (exceptions.ConnectorException, sa.exc.DBAPIError):
+                log.exception("Job %s, whose worker died, cannot be taken up.", row.id)
+    return recovered
 
 
 def hand_back(store: Store, worker: int) -> None:
@@ -270,8 +269,15 @@ def hand_back(store: Store, worker: int) -> None:
                 _finish(connection, row.id, "aborted")
                 _set(connection, row.id, outcome="cancelled", said="Cancelled; its worker has ended.")
             else:
-                _requeue(connection, row.id)
+                _give_back(connection, row.id, "Its worker has ended.")
         _call(connection, "unregister_worker", worker_id=worker)
+
+
+def give_back(store: Store, number: int, *, due: datetime | None = None) -> None:
+    """Put a running job back into the queue, not to begin before `due`; where an equal one waits, that takes over."""
+    with store.begin() as connection:
+        _enter(connection)
+        _give_back(connection, number, "It did not come to its end.", due)
 
 
 def forget_jobs(store: Store, *, days: int) -> int:
@@ -301,9 +307,29 @@ def _finish(connection: sa.Connection, number: int, status: str) -> None:
     _call(connection, "finish_job", job_id=number, status=status, delete_job=False)
 
 
-def _requeue(connection: sa.Connection, number: int) -> None:
-    same = {"retry_at": None, "new_priority": None, "new_queue_name": None, "new_lock": None}
-    _call(connection, "retry_job", job_id=number, **same)
+def _recover(connection: sa.Connection, row: sa.Row[Any]) -> None:
+    """Put a job whose worker has died back into the queue, or end it."""
+    if row.abort_requested:
+        _finish(connection, row.id, "aborted")
+        _set(connection, row.id, outcome="cancelled", said="Cancelled; its worker had died over it.")
+    elif _count_fault(connection, row.id, "Its worker died; it waits to go on.") >= MOST_FAULTS:
+        _finish(connection, row.id, "failed")
+        said = f"Given up after {MOST_FAULTS} attempts. The last worker died over it; is there memory enough?"
+        _set(connection, row.id, outcome="failed", said=said)
+    else:
+        _give_back(connection, row.id, "Its worker died.")
+
+
+def _give_back(connection: sa.Connection, number: int, why: str, due: datetime | None = None) -> None:
+    """Put a running job back into the queue; where an equal one waits, end it, for only one may wait."""
+    same = {"new_priority": None, "new_queue_name": None, "new_lock": None}
+    while (heir := connection.scalar(_EQUAL, {"number": number})) is None:
+        # Where an equal one has come in this moment, the next turn finds it.
+        with suppress(exceptions.UniqueViolation), connection.begin_nested():
+            _call(connection, "retry_job", job_id=number, retry_at=due, **same)
+            return
+    _finish(connection, number, "aborted")
+    _set(connection, number, outcome="cancelled", said=f"{why} Job {heir}, which does the same, takes over.")
 
 
 def _count_fault(connection: sa.Connection, number: int, said: str) -> int:
@@ -358,10 +384,12 @@ SELECT id, abort_requested FROM jobs.procrastinate_jobs WHERE status = 'doing' A
 _ALIVE = sa.text(
     "SELECT count(*) FROM jobs.procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => :seconds)"
 )
-_MARK = sa.text("""
-SELECT greatest((SELECT max(recorded_at) FROM market_data.bars),
-                (SELECT max(greatest(recorded_at, replaced_at)) FROM market_data.actions),
-                (SELECT max(recorded_at) FROM macro.observations))
+_EQUAL = sa.text("""
+SELECT same.id FROM procrastinate_jobs j JOIN procrastinate_jobs same USING (queueing_lock)
+WHERE j.id = :number AND same.status = 'todo'
+""")
+_AT_ONCE = sa.text("""
+UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = :number AND status = 'todo' AND scheduled_at > now()
 """)
 _FORGET = sa.text("""
 DELETE FROM jobs.procrastinate_jobs j

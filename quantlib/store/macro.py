@@ -190,11 +190,21 @@ def write_series(store: Store, frame: pd.DataFrame) -> WriteCount:
         return upsert(connection, _SERIES, rows, stamp="updated_at")
 
 
+# Of a source that was not yet recorded, what had been recorded when the first of what was released by then was: a
+# row written afterwards has a later stamp, so it changes nothing.
+_SOURCES = """
+SELECT o.source, s.before
+FROM (SELECT source, CASE WHEN min(recorded_at) < $2 THEN $2::timestamptz
+                          ELSE min(recorded_at) FILTER (WHERE released_at < $2) + interval '1 microsecond' END AS before
+      FROM macro.observations WHERE series = $1 GROUP BY source) s
+JOIN macro.observations o ON o.series = $1 AND o.source = s.source
+GROUP BY o.source, s.before
+ORDER BY s.before <= $2 DESC NULLS LAST,
+         max(o.period) FILTER (WHERE o.released_at < $2 AND o.recorded_at < s.before) DESC NULLS LAST, o.source
+"""
 _READ_SERIES = """
 SELECT DISTINCT ON (period) period, value FROM macro.observations
-WHERE series = $1 AND source = $2 AND released_at < $3
-  AND (recorded_at < $3 OR NOT EXISTS (SELECT FROM macro.observations
-                                       WHERE series = $1 AND source = $2 AND recorded_at < $3))
+WHERE series = $1 AND source = $2 AND released_at < $3 AND recorded_at < $4
 ORDER BY period, released_at DESC
 """
 
@@ -210,9 +220,11 @@ def read_series(store: Store, series: str, as_of: AsOf | None = None, *, source:
         Its key.
     as_of
         Nothing released after that day (or moment with its zone) is seen; everything if None. Where the series
-        was recorded by then, nothing recorded later is seen either, whenever it was released.
+        was recorded by then, nothing recorded later is seen either, whenever it was released; where it was not,
+        nothing recorded later than the first of what was released by then.
     source
-        None takes the source with the newest period (of equal ones the first by name).
+        None takes the source with the newest period (of equal ones the first by name); of those recorded then, if
+        there is any.
 
     Returns
     -------
@@ -227,20 +239,15 @@ def read_series(store: Store, series: str, as_of: AsOf | None = None, *, source:
     before = read_as_of(as_of).before
     with store.bulk() as cursor:
         # Of sources that were recorded then the newest; loading another's history later changes nothing.
-        cursor.execute(
-            "SELECT source, min(recorded_at) < $2 AS live, "
-            "max(period) FILTER (WHERE released_at < $2 AND recorded_at < $2) AS seen, max(period) AS newest "
-            "FROM macro.observations WHERE series = $1 GROUP BY source "
-            "ORDER BY live DESC, seen DESC NULLS LAST, newest DESC, source",
-            [series, before],
-        )
-        sources = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_SOURCES, [series, before])
+        sources = dict(cursor.fetchall())
         if not sources:
             cursor.execute("SELECT DISTINCT series FROM macro.observations")
             raise DataError(f"No series {series!r} is stored. {nearest(series, [r[0] for r in cursor.fetchall()])}")
         if source is not None and source not in sources:
             raise DataError(f"Series {series!r} has no values from {source!r}. {nearest(source, sources)}")
-        cursor.execute(_READ_SERIES, [series, source or sources[0], before])
+        chosen = source or next(iter(sources))
+        cursor.execute(_READ_SERIES, [series, chosen, before, sources[chosen]])
         table = cursor.fetch_arrow_table()
     index = pd.DatetimeIndex(table["period"].to_numpy().astype("datetime64[us]"), name="period")
     return pd.Series(table["value"].to_numpy(), index=index, name=series, dtype="float64")

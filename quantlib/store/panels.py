@@ -10,13 +10,13 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from quantlib.errors import DataError
+from quantlib.errors import DataError, nearest
 from quantlib.grades import Flag
 from quantlib.store.adjust import Actions, find_factors
 from quantlib.store.asof import NOW, AsOf, read_as_of
 from quantlib.store.canonical import Series, choose_series
 from quantlib.store.database import Store
-from quantlib.types import DateLike, FloatArray, Panel, as_date, check_span
+from quantlib.types import PRICE_FIELDS, DateLike, FloatArray, Panel, PriceField, as_date, check_span
 
 FIELDS = ("open", "high", "low", "close", "volume", "adj_close")
 PRICES = ("open", "high", "low", "close")
@@ -31,7 +31,7 @@ SELECT set_config('panel.symbols', $1::text[]::text, true), set_config('panel.so
        set_config('panel.highs', $5::date[]::text, true), set_config('panel.moments', $6::timestamptz[]::text, true)
 """
 _BARS = """
-SELECT (w.place - 1)::int AS place, b.ts, b.open, b.high, b.low, b.close, b.volume, b.adj_close
+SELECT (w.place - 1)::int AS place, b.ts, {{columns}}
 FROM unnest(current_setting('panel.symbols')::text[], current_setting('panel.sources')::text[],
             current_setting('panel.highs')::date[], current_setting('panel.moments')::timestamptz[])
      WITH ORDINALITY AS w (symbol, source, high, moment, place)
@@ -65,11 +65,12 @@ WHERE a.ts > $5 AND a.ts <= w.last
   AND a.recorded_at < w.moment AND (a.replaced_at IS NULL OR a.replaced_at >= w.moment)
 ORDER BY w.place, a.ts, a.kind
 """
+# Of a series recorded then, the doubts that had been found; of one whose past is put together, all there are.
 _FLAGS = """
 SELECT g.ts, g.symbol, g.grade, g.reason
-FROM unnest($1::text[], $2::text[], $3::date[]) AS w (symbol, source, high)
+FROM unnest($1::text[], $2::text[], $3::date[], $4::timestamptz[]) AS w (symbol, source, high, found)
 JOIN market_data.bar_grades g ON g.symbol = w.symbol AND g.source = w.source
-WHERE g.ts BETWEEN $4 AND $5 AND g.ts <= w.high
+WHERE g.ts BETWEEN $5 AND $6 AND g.ts <= w.high AND g.found_at < w.found
 """
 
 
@@ -82,6 +83,7 @@ def read_panel(
     as_of: AsOf | None = None,
     adjust: bool = True,
     source: str | Sequence[str] | None = None,
+    fields: Sequence[PriceField] = PRICE_FIELDS,
 ) -> Panel:
     """Return stored daily bars as a panel, on the union of the symbols' session dates.
 
@@ -107,6 +109,9 @@ def read_panel(
     source
         None takes each symbol's canonical source (`quantlib.store.canonical`); a name takes that one; several
         are tried in their order. Sources are never mixed within a symbol.
+    fields
+        What is needed, and quicker to read than everything; the close is always there, the others are NaN, as if
+        unknown.
 
     Returns
     -------
@@ -128,6 +133,10 @@ def read_panel(
     if not wanted:
         raise DataError("No symbol was asked for. Name at least one.")
     first, last = check_span(start, end)
+    if unknown := [name for name in fields if name not in PRICE_FIELDS]:
+        raise DataError(f"A bar has no field {unknown[0]!r}. {nearest(unknown[0], PRICE_FIELDS)}")
+    wants = {*fields, "close"} | ({"adj_close"} if adjust else set())
+    columns = ", ".join(f"b.{name}" for name in FIELDS if name in wants)
     known = read_as_of(as_of)
     low = (first if first is not None else as_date("0001-01-01")).date()
     high = min(known.day, NOW.day if last is None else last.date())
@@ -135,13 +144,13 @@ def read_panel(
         cursor.execute(_ONE_STATE)
         series = choose_series(cursor, wanted, source, known)
         names, sources = [one.symbol for one in series], [one.source for one in series]
-        highs = [min(one.high, high) for one in series]
-        cursor.execute(_ASK, [names, sources, low, high, highs, [one.before for one in series]])
+        highs = [min(one.offer.high, high) for one in series]
+        cursor.execute(_ASK, [names, sources, low, high, highs, [one.offer.before for one in series]])
         cursor.fetchall()
-        cursor.execute(_NEWEST if known == NOW else _STORED_THEN)
+        cursor.execute((_NEWEST if known == NOW else _STORED_THEN).format(columns=columns))
         bars = cursor.fetch_arrow_table()
         if known != NOW:
-            cursor.execute(_REPLACED_SINCE)
+            cursor.execute(_REPLACED_SINCE.format(columns=columns))
             bars = pa.concat_tables([bars, cursor.fetch_arrow_table()])
         if bars.num_rows == 0:
             asked = " to ".join("…" if s is None else f"{s:%Y-%m-%d}" for s in (first, last))
@@ -151,7 +160,8 @@ def read_panel(
             )
         days, values = _scatter(bars, len(wanted))
         actions = _read_actions(cursor, series, days) if adjust else None
-        cursor.execute(_FLAGS, [names, sources, highs, low, high])
+        found = [one.offer.before if one.offer.live else NOW.before for one in series]
+        cursor.execute(_FLAGS, [names, sources, highs, found, low, high])
         flags = [Flag(pd.Timestamp(ts), *rest) for ts, *rest in cursor.fetchall()]
     if actions is not None:
         flags += _adjust(days, values, series, actions)
@@ -183,8 +193,8 @@ def _scatter(bars: pa.Table, n: int) -> tuple[NDArray[np.int64], dict[str, Float
     occurs[day - origin] = True
     rows, columns = (np.cumsum(occurs) - 1)[day - origin], bars["place"].to_numpy()
     values = {name: np.full((int(occurs.sum()), n), np.nan) for name in FIELDS}
-    for name, array in values.items():
-        array[rows, columns] = bars[name].to_numpy()
+    for name in set(FIELDS).intersection(bars.column_names):
+        values[name][rows, columns] = bars[name].to_numpy()
     return np.flatnonzero(occurs) + origin, values
 
 
@@ -199,7 +209,7 @@ def _read_actions(cursor: Any, series: Sequence[Series], days: NDArray[np.int64]
             [one.symbol for one in asked],
             [one.source for one in asked],
             [one.offer.last for one in asked],
-            [one.before for one in asked],
+            [one.offer.before for one in asked],
             first,
             last,
         ],

@@ -233,7 +233,7 @@ def read_reports(store: Store) -> pd.DataFrame:
 
 
 def watermark(store: Store) -> str:
-    """Return a mark that changes whenever an ingest, a check, a repair, a run or a report is stored.
+    """Return a mark that changes whenever an ingest, a check, a repair, a run or a report is stored, or a job ends.
 
     What was read under the same mark holds.
     """
@@ -242,7 +242,9 @@ def watermark(store: Store) -> str:
                      (SELECT max(created_at) FROM strategies.runs), (SELECT count(*) FROM reports.reports),
                      (SELECT max(used_at) FROM reports.reports),
                      (SELECT concat(count(*), ' ', max(found_at)) FROM market_data.bar_grades),
-                     (SELECT concat(count(*), ' ', max(proposed_at), max(decided_at)) FROM market_data.repairs))
+                     (SELECT concat(count(*), ' ', max(proposed_at), max(decided_at)) FROM market_data.repairs),
+                     (SELECT max(last_seen_at) FROM ops.quarantine),
+                     (SELECT concat(count(*), ' ', max(updated_at)) FROM ops.job_progress WHERE outcome <> ''))
     """
     with store.begin() as connection:
         return str(connection.scalar(sa.text(query)))

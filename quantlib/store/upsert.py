@@ -67,7 +67,9 @@ def as_json(value: Any) -> Any:
     DataError
         It holds something that is none of these.
     """
-    if value is None or isinstance(value, bool | str | int):
+    if isinstance(value, str):
+        return value.replace("\0", "\\0")  # the one sign that PostgreSQL's text cannot hold
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None

@@ -15,6 +15,7 @@ from quantlib.store.asof import NOW, AsOf, read_as_of
 from quantlib.store.counts import WriteCount, check_moment
 from quantlib.store.database import Store
 from quantlib.store.rows import fields_of, model_of, to_arrow, typed
+from quantlib.store.turns import Turn, take_turn
 from quantlib.types import DateLike, check_span
 
 Span = tuple[DateLike | None, DateLike | None]
@@ -28,6 +29,7 @@ def write_versions(
     at: datetime | None = None,
     complete: Mapping[str, Any] | None = None,
     span: Span = (None, None),
+    within: Turn | None = None,
 ) -> WriteCount:
     """Return how many rows were new, changed (withdrawn ones included) and unchanged, all stored or none.
 
@@ -48,6 +50,8 @@ def write_versions(
         Column -> value: the frame is all there is of these, so current rows that it lacks are withdrawn.
     span
         With `complete`, only rows whose `known` column lies in these days (UTC, both included) are withdrawn.
+    within
+        The turn (`quantlib.store.turns`) that this write is a part of; one of its own if None.
 
     Raises
     ------
@@ -71,15 +75,11 @@ def write_versions(
         return WriteCount()
     sql = _statements(model, gone)
     try:
-        with store.bulk() as cursor:
+        with take_turn(store, model.table, at=at, within=within) as turn:
+            cursor, stamp = turn.cursor, turn.at
             cursor.execute(sql["incoming"])
             cursor.adbc_ingest("incoming_rows", to_arrow(model, frame), mode="append", temporary=True)
             cursor.execute("ANALYZE incoming_rows")
-            cursor.execute(f"SELECT pg_advisory_xact_lock(hashtext('{model.table}'))")
-            cursor.fetchall()
-            # The clock is read after the lock: versions of a row are then in the order they were written.
-            cursor.execute("SELECT clock_timestamp()")
-            stamp = at or cursor.fetchall()[0][0]
             cursor.execute(sql["compare"])
             cursor.execute("SELECT count(*) FILTER (WHERE is_new), count(*) FROM changed_rows")
             new, touched = cursor.fetchall()[0]
@@ -91,6 +91,7 @@ def write_versions(
                 cursor.execute(sql["close"], [stamp])
             if touched:
                 cursor.execute(sql["insert"], [stamp])
+            cursor.execute("DROP TABLE incoming_rows, changed_rows")  # the next write of the same turn makes its own
     except adbc_driver_manager.Error as error:
         if str(error.sqlstate or "")[:2] not in {"21", "22", "23"}:
             raise
@@ -102,16 +103,18 @@ def write_versions(
     return WriteCount(new, touched - new + withdrawn, len(frame) - touched)
 
 
-# A live series is what was stored then. Of others the first version of every row that was public stands in.
+# A live series is what was stored then. Others are as they stood when the first row of what was public then was
+# recorded: whatever is written afterwards has a later stamp, so it changes nothing.
 _CURRENT = "SELECT {names} FROM {table} WHERE replaced_at IS NULL AND {inner} AND {outer} ORDER BY {key}"
 _AS_OF = """
 SELECT {names}
-FROM (SELECT *, min(recorded_at) OVER ({by}) < {before} AS live,
-             row_number() OVER (PARTITION BY {key} ORDER BY recorded_at) AS version
-      FROM {table} WHERE {inner}) v
-WHERE CASE WHEN live THEN recorded_at < {before} AND (replaced_at IS NULL OR replaced_at >= {before})
-           ELSE version = 1 AND {known} END
-  AND {outer}
+FROM (SELECT {shown}
+      FROM (SELECT *, min(recorded_at) OVER series AS begun,
+                   min(recorded_at) FILTER (WHERE {known}) OVER series AS anchor
+            FROM {table} WHERE {inner} WINDOW series AS ({by})) v
+      WHERE CASE WHEN begun < {before} THEN recorded_at < {before} AND (replaced_at IS NULL OR replaced_at >= {before})
+                 ELSE {known} AND recorded_at <= anchor AND (replaced_at IS NULL OR replaced_at > anchor) END) s
+WHERE {outer}
 ORDER BY {key}
 """
 
@@ -139,8 +142,8 @@ def read_versions(
         First and last day (UTC) of the table's `known` column, both included; open where None.
     as_of
         Read what was known at the end of that day (UTC), or at a moment with its zone. Of series recorded by
-        then, exactly what was stored then; of those recorded later, the first version of every row whose
-        `known` column lies before.
+        then, exactly what was stored then. Of those recorded later, the rows whose `known` column lies before, as
+        they stood when the first of them was recorded, without the ends (`Row.ends`) that lie after.
 
     Returns
     -------
@@ -171,7 +174,12 @@ def read_versions(
         query = _CURRENT.format(**parts)
     else:
         parts["by"] = f"PARTITION BY {', '.join(model.recorded_by)}" if model.recorded_by else ""
-        parts["before"], parts["known"] = f"${len(values) + 1}", _known_limit(model, f"${len(values) + 2}")
+        before, limit = f"${len(values) + 1}", f"{'<=' if _is_day(model) else '<'} ${len(values) + 2}"
+        parts |= {"before": before, "known": f"{model.known} {limit}"}
+        parts["shown"] = ", ".join(
+            f"CASE WHEN begun < {before} OR {name} {limit} THEN {name} END AS {name}" if name in model.ends else name
+            for name in model.columns()
+        )
         query = _AS_OF.format(**parts)
         values = [*values, bounds.before, bounds.whole if _is_day(model) else bounds.before]
     with store.bulk() as cursor:
@@ -227,10 +235,6 @@ def _range(
 
 def _is_day(model: type[Row]) -> bool:
     return next(column.sql for column in fields_of(model) if column.name == model.known) == "date"
-
-
-def _known_limit(model: type[Row], place: str) -> str:
-    return f"{model.known} {'<=' if _is_day(model) else '<'} {place}"
 
 
 def _scope(model: type[Row], complete: Mapping[str, Any] | None, span: Span) -> tuple[str, list[Any]]:

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from quantlib import store as db
-from quantlib.sources.base import Parsed, Payload, Source
-from quantlib.store import Store, WriteCount
+from quantlib.models import MODELS
+from quantlib.sources.base import Parsed, PartialError, Payload, Source
+from quantlib.store import BARS, GRADES, REPAIRS, Store, WriteCount
 
 TABLES = ("actions", "measures", "releases", "security_events", "news", "sentiment")
 """Tables of `Parsed` that keep every version, besides bars and macro observations."""
@@ -42,9 +43,9 @@ class Delivered:
 def deliver(store: Store, source: Source, payload: Payload, parsed: Parsed) -> Delivered:
     """Return what became of a parsed answer, having stored it, its payload and what was turned away.
 
-    Bars are written last: they are what a later ingest continues from, so a delivery that was cut off before
-    is asked for again as a whole. Every table is written in one transaction, and writing the same again
-    changes nothing.
+    All of it is written in one transaction under one moment: a restatement after a split never shows rescaled
+    dividends beside old prices, and a delivery that is cut off leaves nothing. Writing the same again changes
+    nothing. What is turned away, and the payload, are kept even if the write fails.
 
     Parameters
     ----------
@@ -65,25 +66,50 @@ def deliver(store: Store, source: Source, payload: Payload, parsed: Parsed) -> D
         db.quarantine(store, rows, source=source.name, kind=table, name=payload.name, payload_id=payload_id)
         rejected.update(rows["reason"])
 
+    goods: dict[str, pd.DataFrame] = {}
     for table, frame in frames.items():
-        good, bad = db.check_rows(table, frame)
+        goods[table], bad = db.check_rows(table, frame)
         turn_away(bad, table)
-        scope = _scope(source, payload) if table == "actions" else {}
-        count, sound = count.plus(db.write_versions(store, table, good, **scope)), sound + len(good)
     if len(parsed.macro):
         good, bad = db.check_observations(parsed.macro)
         turn_away(bad, "observations")
         count, sound = count.plus(db.write_observations(store, good)), sound + len(good)
     notes: tuple[str, ...] = ()
+    bars = pd.DataFrame()
+    turn_away(parsed.refused, "bars")
     if len(parsed.bars):
-        good, bad = db.check_bars(parsed.bars)
+        bars, bad = db.check_bars(parsed.bars)
         turn_away(bad, "bars")
         if source.actions:
-            notes = db.adjustment_notes(good, parsed.actions, source.price_scale)
-            good = good.assign(adj_close=float("nan"))  # as of the day of the request; the store adjusts by actions
-        good = db.with_repairs(store, good)
-        count, sound = count.plus(db.write_bars(store, good)), sound + len(good)
+            notes = db.adjustment_notes(bars, parsed.actions, source.price_scale)
+            if notes and (gone := _withdrawn(store, source, payload, goods["actions"])):
+                raise PartialError(
+                    f"{source.title} lacks {gone} of the stored dividends and splits of {payload.name}, but its own "
+                    "adjusted closes still contain them. Nothing was written; try again later."
+                )
+            bars = bars.assign(adj_close=float("nan"))  # as of the day of the request; the store adjusts by actions
+    with db.take_turn(store, *_written(goods, bars)) as turn:
+        for table, good in goods.items():
+            scope = _scope(source, payload) if table == "actions" else {}
+            written = db.write_versions(store, table, good, within=turn, **scope)
+            count, sound = count.plus(written), sound + len(good)
+        if len(bars):
+            good = db.with_repairs(store, bars, within=turn)
+            count, sound = count.plus(db.write_bars(store, good, within=turn)), sound + len(good)
     return Delivered(count, rejected, sound, notes)
+
+
+def _withdrawn(store: Store, source: Source, payload: Payload, actions: pd.DataFrame) -> int:
+    """Return how many stored actions of its span an answer does not have."""
+    where = {"symbol": payload.name, "source": source.name}
+    stored = db.read_versions(store, "actions", where=where, start=payload.start, end=payload.end)
+    key = ["ts", "kind"]
+    return len(pd.MultiIndex.from_frame(stored[key]).difference(pd.MultiIndex.from_frame(actions[key])))
+
+
+def _written(goods: Mapping[str, pd.DataFrame], bars: pd.DataFrame) -> list[str]:
+    """Return the tables a delivery is going to write; bars may end repairs and take their marks away."""
+    return [MODELS[table].table for table in goods] + ([BARS, GRADES, REPAIRS] if len(bars) else [])
 
 
 def _keep(store: Store, payload: Payload) -> str:

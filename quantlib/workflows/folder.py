@@ -99,8 +99,8 @@ def _owners(call: Call, names: Sequence[str]) -> dict[str, set[str]]:
     for name in names:
         with suppress(SourceError, DataError):  # said when the file's turn comes
             spans = _read(call, name)[1].bars.groupby("symbol")["ts"].agg(["size", "min", "max"])
-            for row in spans.itertuples():
-                parts.setdefault(str(row.Index), []).append(_Part(row.size, name, row.min, row.max))
+            for symbol, row in spans.iterrows():
+                parts.setdefault(str(symbol), []).append(_Part(int(row["size"]), name, row["min"], row["max"]))
     owners: dict[str, set[str]] = {}
     for symbol, found in parts.items():
         taken: list[_Part] = []
@@ -140,7 +140,9 @@ def _contradicts(session: Session, symbol: str, bars: pd.DataFrame) -> bool:
     stored = db.read_bars(session.store, symbols=[symbol], source=NAME).set_index("ts")["close"]
     if stored.empty:
         return False
-    shared = pd.concat({"stored": stored, "file": bars.drop_duplicates("ts").set_index("ts")["close"]}, axis=1)
+    shared = pd.concat(
+        {"stored": stored, "file": bars.drop_duplicates("ts").set_index("ts")["close"]}, axis=1, sort=True
+    )
     both = shared.dropna()
     differ = (both["file"] / both["stored"] - 1).abs() > SAME
     return bool(len(both) and differ.mean() > 0.5 and shared["file"].isna().any())

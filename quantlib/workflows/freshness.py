@@ -11,9 +11,11 @@ import pandas as pd
 from quantlib.errors import DataError, nearest
 from quantlib.grades import GRADES, Grade, worst
 from quantlib.quality import calendar_of, expected_last, sessions
+from quantlib.quality.calendars import Days
 from quantlib.settings import utc_now
 from quantlib.sources import SOURCES
-from quantlib.store import count_quarantine, coverage, read_bars, read_grades
+from quantlib.store import count_quarantine, coverage, read_grades
+from quantlib.store.dates import stored_dates
 from quantlib.workflows.session import Session
 
 DUE = pd.Timedelta(hours=6)
@@ -25,7 +27,7 @@ FRESHNESS = (
 )
 
 
-def freshness(session: Session, *, now: datetime | None = None) -> pd.DataFrame:
+def freshness(session: Session, now: datetime | None = None) -> pd.DataFrame:
     """Return how fresh and how sound each series is, the furthest behind and worst first.
 
     Parameters
@@ -38,8 +40,8 @@ def freshness(session: Session, *, now: datetime | None = None) -> pd.DataFrame:
     DataFrame
         One row a symbol and source: symbol, source, calendar, first, last; expected (the last session it should
         have; NaT of a sample or file) and behind (sessions since its last bar); ended (a sample, a file, or a
-        delisted instrument); missing (sessions without a bar since the first), grade (the worst), doubted (days
-        with a doubt), quarantined (rows turned away), bars.
+        delisted instrument); missing (sessions without a bar from the first to the last), grade (the worst), doubted
+        (days with a doubt), quarantined (rows turned away), bars.
     """
     table = due_sessions(session, coverage(session.store), now)
     grades = read_grades(session.store)
@@ -49,11 +51,12 @@ def freshness(session: Session, *, now: datetime | None = None) -> pd.DataFrame:
     doubted = [by_series.get(key, grades.iloc[:0]) for key in keys]
     # What nothing is expected of is not behind: as if its last bar were the one expected.
     until = table["expected"].fillna(table["last"])
-    spans = list(zip(table["calendar"], table["first"], table["last"], until, table["bars"], strict=True))
+    days = stored_dates(session.store)
+    spans = list(zip(table["calendar"], table["first"], table["last"], until, keys, strict=True))
     day = pd.Timedelta(days=1)
     table = table.assign(
         behind=[len(sessions(calendar, last + day, end)) for calendar, _, last, end, _ in spans],
-        missing=[max(len(sessions(calendar, first, last)) - bars, 0) for calendar, first, last, _, bars in spans],
+        missing=[_without(sessions(calendar, first, last), days[key]) for calendar, first, last, _, key in spans],
         doubted=[rows["ts"].nunique() for rows in doubted],
         quarantined=[aside.get(key, 0) for key in keys],
     )
@@ -66,12 +69,19 @@ def freshness(session: Session, *, now: datetime | None = None) -> pd.DataFrame:
     return order[list(FRESHNESS)].reset_index(drop=True).astype({"grade": "str"})
 
 
+def _without(expected: Days, stored: Days) -> int:
+    """Return how many of the sessions are not among the dates of the bars; an extra bar makes up for none."""
+    return len(expected) - int(np.isin(expected, stored, assume_unique=True).sum())
+
+
 def source_grade(session: Session, source: str) -> Grade:
     """Return the worst stored grade of any bar of a source."""
     return worst(read_grades(session.store, source=source)["grade"].unique())
 
 
-def coverage_matrix(session: Session, name: str | None = None, by: str = "month") -> pd.DataFrame:
+def coverage_matrix(
+    session: Session, name: str | None = None, by: str = "month", now: datetime | None = None
+) -> pd.DataFrame:
     """Return which share of the expected sessions is stored, whatever the source: one row a symbol, a column a period.
 
     Parameters
@@ -80,6 +90,8 @@ def coverage_matrix(session: Session, name: str | None = None, by: str = "month"
         List of the universe; everything stored if None.
     by
         "month" or "year".
+    now
+        The moment that says which sessions are over; the clock's if None.
 
     Returns
     -------
@@ -96,19 +108,17 @@ def coverage_matrix(session: Session, name: str | None = None, by: str = "month"
         raise DataError(f"Sessions cannot be counted by {by!r}. {nearest(by, PERIODS)}")
     listed = None if name is None else set(session.universe.symbols(name))
     stored = coverage(session.store)
-    due = due_sessions(session, stored if listed is None else stored[stored["symbol"].isin(listed)], None)
+    due = due_sessions(session, stored if listed is None else stored[stored["symbol"].isin(listed)], now)
     if due.empty:
         raise DataError(f"Nothing is stored{'' if name is None else f' of the list {name}'}. Run `workbench ingest`.")
-    bars = read_bars(session.store, symbols=due["symbol"].unique())
-    own = {
-        str(symbol): np.unique(rows.to_numpy().astype("datetime64[D]")) for symbol, rows in bars.groupby("symbol")["ts"]
-    }
+    days = stored_dates(session.store, symbols=due["symbol"].unique())
     shares = {}
     for symbol, rows in due.groupby("symbol"):
         end = max(rows["last"].max(), rows["expected"].max()) if rows["expected"].notna().any() else rows["last"].max()
         expected = sessions(rows["calendar"].iloc[0], rows["first"].min(), end)
         period = np.datetime_as_string(expected, unit=PERIODS[by])
-        shares[str(symbol)] = pd.Series(np.isin(expected, own[str(symbol)]).astype(float)).groupby(period).mean()
+        own = np.concatenate([days[str(symbol), str(source)] for source in rows["source"]])
+        shares[str(symbol)] = pd.Series(np.isin(expected, own).astype(float)).groupby(period).mean()
     return pd.DataFrame(shares).sort_index().T
 
 

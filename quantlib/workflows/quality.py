@@ -35,7 +35,7 @@ from quantlib.store import (
     read_versions,
     save_grades,
 )
-from quantlib.types import DateLike
+from quantlib.types import DateLike, as_date
 from quantlib.workflows.freshness import calendars_of, coverage_matrix, due_sessions, freshness
 from quantlib.workflows.session import Session
 
@@ -55,6 +55,7 @@ __all__ = [
 Progress = Callable[[int, int, str], None]
 
 APART = TOLERANCE
+PAIR = pd.Timedelta(days=10)  # two sessions whose bars were exchanged lie no further apart
 """Difference of a day's returns from which two sources disagree."""
 
 
@@ -121,8 +122,9 @@ def check_quality(
 ) -> QualityResult:
     """Return what the checks find in the stored bars, having stored grades and proposed repairs.
 
-    A second run on the same bars changes nothing; what is not found any more is taken back. All other series of a
-    source are read too, since a move that a whole market shares is no fault.
+    A second run on the same bars changes nothing; what is not found any more is taken back, doubts as well as
+    proposed repairs nobody has decided on. All other series of a source are read too, since a move that a whole
+    market shares is no fault.
 
     Parameters
     ----------
@@ -150,15 +152,15 @@ def check_quality(
     wanted = set(zip(chosen["symbol"], chosen["source"], strict=True))
     found = inspect([one for one in every if (one.symbol, one.source) in wanted], on_progress=on_progress)
     grades, repairs = WriteCount(), WriteCount()
+    columns = ["symbol", "source", "ts", "check_name", "before", "after", "reason"]
     for name, own in chosen.groupby("source"):
         mine = found[found["source"] == name]
         plain = mine[["symbol", "source", "ts", "check_name", "grade", "reason"]].reset_index(drop=True)
         saved = save_grades(session.store, plain, source=str(name), symbols=own["symbol"].tolist(), checks=list(CHECKS))
         grades = grades.plus(saved)
-    proposed = found[found["after"].map(lambda values: values is not None)]
-    if len(proposed):
-        columns = ["symbol", "source", "ts", "check_name", "before", "after", "reason"]
-        repairs = propose_repairs(session.store, proposed[columns].reset_index(drop=True))
+        proposed = mine.loc[mine["after"].map(lambda values: values is not None), columns].reset_index(drop=True)
+        scope = {"symbol": own["symbol"].tolist(), "source": [str(name)], "check_name": list(CHECKS)}
+        repairs = repairs.plus(propose_repairs(session.store, proposed, complete=scope))
     return QualityResult(int(chosen["bars"].sum()), len(chosen), found, grades, repairs)
 
 
@@ -216,15 +218,44 @@ def _change(before: dict[str, float | None], after: dict[str, float | None]) -> 
     return [f"{name.replace('_', ' ')} {written(before[name])} → {written(after[name])}" for name in after]
 
 
-def decide(session: Session, symbol: str, source: str, ts: DateLike, check_name: str, *, apply: bool) -> None:
-    """Apply a proposed repair or dismiss it; dismissing an applied one puts the bar back.
+def decide(
+    session: Session, symbol: str, source: str, ts: DateLike, check_name: str, *, apply: bool
+) -> tuple[pd.Timestamp, ...]:
+    """Return the days of the repairs that were applied or dismissed; dismissing an applied one puts the bar back.
+
+    Two days that were exchanged are mended together: half of that would leave one bar on both.
 
     Raises
     ------
     DataError
-        There is no such proposal, or the bar has changed since.
+        There is no such proposal, or the bar has changed since. Nothing is changed then.
     """
-    decide_repair(session.store, symbol, source, ts, check_name, apply=apply)
+    day = as_date(ts, "day")
+    done: list[pd.Timestamp] = []
+    for one in [day, *_other_half(session, symbol, source, day, check_name)]:
+        try:
+            decide_repair(session.store, symbol, source, one, check_name, apply=apply)
+        except DataError:
+            for before in done:
+                decide_repair(session.store, symbol, source, before, check_name, apply=not apply)
+            raise
+        done.append(one)
+    return tuple(done)
+
+
+def _other_half(session: Session, symbol: str, source: str, day: pd.Timestamp, check_name: str) -> list[pd.Timestamp]:
+    """Return the day whose proposal gives what this one takes and takes what it gives, if there is one."""
+    rows = read_repairs(session.store)
+    rows = rows[(rows["symbol"] == symbol) & (rows["source"] == source) & (rows["check_name"] == check_name)]
+    mine = rows[rows["ts"] == day]
+    if mine.empty:
+        return []
+    before, after = mine.iloc[0]["before"], mine.iloc[0]["after"]
+    return [
+        row["ts"]
+        for _, row in rows[(rows["ts"] - day).abs() <= PAIR].iterrows()
+        if row["ts"] != day and row["before"] == after and row["after"] == before
+    ]
 
 
 def _chosen(stored: pd.DataFrame, symbols: Iterable[str] | None, source: str | None) -> pd.DataFrame:

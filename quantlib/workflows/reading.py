@@ -26,10 +26,13 @@ RUN_LABELS = {
     "tags.family": "family",
     "tags.strategy_id": "strategy_id",
     "tags.source": "source",
+    "params.selection_biased": "selection",
     "tags.snapshot_id": "snapshot_id",
     "tags.code_version": "code_version",
     "start_time": "started",
 }
+#: What is known of the choice of a run's symbols, as it is logged and as a table says it.
+SELECTION = {"True": "biased", "False": "free"}
 RUN_NUMBERS = (
     *("sharpe_ratio", "sharpe_ratio_ci_low", "sharpe_ratio_ci_high", "cagr", "max_drawdown", "turnover", "trades"),
     *("expected_value", "expected_value_low", "expected_value_high", "probability_of_loss", "p05", "p95"),
@@ -128,6 +131,7 @@ def runs_table(session: Session, limit: int = 500) -> pd.DataFrame:
     table = table.rename(columns={**RUN_LABELS, **numbers})
     table = table.astype(dict.fromkeys(texts, "str") | dict.fromkeys(RUN_NUMBERS, "float64"))
     table = table[table["kind"].isin(RUN_KINDS)]
+    table = table.assign(selection=table["selection"].map(SELECTION).astype("str"))
     ids = table.index.to_series().astype("str")
     return table.assign(
         label=table["name"] + " (" + ids.str[:4] + ")",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -91,7 +91,17 @@ def build_report(
         provenance=provenance,
         data_grade=worst(run.panel.grade for run in runs.values()),
         data_doubts=doubt_sentences(flag for run in runs.values() for flag in run.panel.flags),
+        data_hindsight=_hindsight(session, [run for run in runs.values() if run.hindsight]),
     )
+
+
+def _hindsight(session: Session, biased: Sequence[StrategyRun]) -> str:
+    """Return in one sentence what each of the runs says of its own symbols."""
+    if not biased:
+        return ""
+    symbols = {symbol for run in biased for symbol in run.panel.symbols}
+    first = min(run.panel.index[0] for run in biased)
+    return session.universe.selection_bias(symbols, first) or biased[0].hindsight
 
 
 def store_report(session: Session, report_id: str, report: Report, runs: Mapping[str, StrategyRun]) -> Path:

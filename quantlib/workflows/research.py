@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from quantlib.errors import ConfigError, DataError, nearest
 from quantlib.simulators import SIMULATORS, Simulator
 from quantlib.sources import SOURCES
 from quantlib.store import RunRecord, StrategyRecord, coverage, read_panel, read_runs, save_runs, save_strategies
+from quantlib.store.canonical import FRESH_DAYS, LONG_DAYS
 from quantlib.strategies import READY, Strategy
 from quantlib.types import DateLike, Panel
 from quantlib.validation import Verdict, validate
@@ -53,8 +54,8 @@ class StrategyRun:
 def choose_source(session: Session) -> str:
     """Return the price source in force: the setting, or with "auto" the one that serves the ready strategies best.
 
-    That is the registered source with prices of most symbols of the ready definitions; of equal ones that with the
-    newest bar.
+    That is the registered source that has most symbols of the ready definitions, each with bars over a year or half
+    as long as the longest; of equal ones, and as fresh as the newest of them, the one with the lowest priority number.
 
     Raises
     ------
@@ -74,12 +75,15 @@ def choose_source(session: Session) -> str:
         unknown = ", ".join(sorted(stored if wanted == "auto" else {wanted}))
         raise ConfigError(f"Prices are stored of {unknown}, which is not in SOURCES. {nearest(unknown, SOURCES)}")
     needed = {symbol for strategy in READY.values() for symbol in strategy.symbols}
-
-    def rank(source: str) -> tuple[int, int, str]:
-        own = bars[bars["source"] == source]
-        return -len(needed & set(own["symbol"])), -pd.Timestamp(own["last"].max()).toordinal(), source
-
-    return min(usable, key=rank)
+    own = bars[bars["source"].isin(usable)]
+    days = (own["last"] - own["first"]).dt.days
+    longest = days.groupby(own["symbol"]).transform("max")
+    long = own[(days >= (longest / 2).clip(upper=LONG_DAYS)) & own["symbol"].isin(needed)]
+    served = long["source"].value_counts().reindex(sorted(usable), fill_value=0)
+    best = own[own["source"].isin(served.index[served == served.max()])]
+    newest = best.groupby("source")["last"].max()
+    fresh = newest.index[(newest.max() - newest).dt.days <= FRESH_DAYS]
+    return min(map(str, fresh), key=lambda source: (SOURCES[source].priority, source))
 
 
 def data_label(source: str, end: pd.Timestamp) -> str:
@@ -126,6 +130,8 @@ def shared_panel(
 ) -> Panel:
     """Return a panel as `load_panel` does, up to the last session on which every symbol has a close.
 
+    That a symbol has no close after it stays among the doubts: it is why the panel ends there.
+
     Raises
     ------
     DataError
@@ -135,7 +141,8 @@ def shared_panel(
     shared = panel.complete()
     if len(shared) == 0:
         raise DataError(f"{', '.join(panel.symbols)} share no session. Choose symbols that traded at the same time.")
-    return panel.until(shared.index[-1])
+    until = panel.until(shared.index[-1])
+    return replace(until, flags=until.flags + tuple(flag for flag in shared.flags if flag.ts > shared.index[-1]))
 
 
 def hindsight(session: Session, panel: Panel) -> str:

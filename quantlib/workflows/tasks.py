@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from quantlib.errors import DataError, nearest
 from quantlib.settings import utc_now
 from quantlib.store.job_worker import TryAgainError
-from quantlib.store.jobs import NewJob, data_mark, last_done
+from quantlib.store.jobs import NewJob, last_done
+from quantlib.store.marks import data_mark
 from quantlib.workflows.provenance import code_version
 from quantlib.workflows.session import Session
 
@@ -61,6 +62,22 @@ class Outcome:
     skipped: bool = False
     go_on: bool = True
     mark: str = ""
+
+
+class PartlyError(TryAgainError):
+    """Raised by a job that did a part of its work; the rest may succeed later.
+
+    Parameters
+    ----------
+    seconds
+        When to try again.
+    outcome
+        What came of the job where that was its last attempt.
+    """
+
+    def __init__(self, seconds: int, outcome: Outcome) -> None:
+        super().__init__(seconds, outcome.said)
+        self.outcome = outcome
 
 
 @dataclass(frozen=True)
@@ -146,11 +163,19 @@ def _ingest(session: Session, args: IngestArgs, progress: Progress) -> Outcome:
         )
     except NoKeyError as error:
         return Outcome(f"Skipped: {args.source} was not asked. {error}", skipped=True, go_on=False)
+    left = sum(one.status in {"unanswered", "skipped"} for one in result.symbols)
+    said = result.headline
+    if left:
+        said += f" Left unanswered: {left} of {len(result.symbols)}."
+    # Symbols are also skipped where the vendor refuses the key, and asking again is no use then.
+    again = any(one.status == "unanswered" for one in result.symbols)
     if result.status != "failed":
-        return Outcome(result.headline)
-    if all(one.status in {"unanswered", "skipped"} for one in result.symbols):
-        raise TryAgainError(AGAIN_SECONDS, result.headline)
-    raise DataError(result.headline)
+        if again:
+            raise PartlyError(AGAIN_SECONDS, Outcome(said))
+        return Outcome(said)
+    if again:
+        raise TryAgainError(AGAIN_SECONDS, said)
+    raise DataError(said)
 
 
 def _quality(session: Session, args: StepArgs, progress: Progress) -> Outcome:
@@ -214,7 +239,7 @@ def _changed(session: Session, task: str, args: StepArgs, besides: str = "") -> 
     return mark, ""
 
 
-#: A vendor that leaves everything unanswered is asked again after this long.
+#: A vendor that leaves something unanswered is asked again after this long.
 AGAIN_SECONDS = 900
 
 TASKS: dict[str, Task] = {

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from quantlib.errors import DataError, SourceError, nearest
+from quantlib.errors import ConfigError, DataError, SourceError, nearest
 from quantlib.settings import utc_now
 from quantlib.sources import SOURCES
 from quantlib.sources.base import (
@@ -33,7 +33,6 @@ from quantlib.workflows.session import Session
 __all__ = ["SmokeResult", "SourceState", "call_for", "list_sources", "rate_words", "read_answer", "smoke"]
 
 Progress = Callable[[int, int, str], None]
-KeyState = Literal["present", "missing", "optional", "not needed"]
 
 SMOKE_PATIENCE = 5.0
 """Seconds a try waits for the quota."""
@@ -46,9 +45,10 @@ class SourceState:
     Attributes
     ----------
     key
-        Whether its key is set; `optional` if it works without, but would do better with one.
+        Whether its key is set: `present`, `missing`, `not needed`, `optional` if it works without, but would do
+        better with one, or `unknown: ` and why it could not be looked for.
     missing
-        Names of the settings that are not set.
+        Names of the settings that are not set; none where that is unknown.
     limits
         Its limits, and how many calls each has left.
     breaker
@@ -58,7 +58,7 @@ class SourceState:
     name: str
     title: str
     kinds: tuple[str, ...]
-    key: KeyState
+    key: str
     missing: tuple[str, ...]
     verified: bool
     limits: tuple[QuotaLeft, ...]
@@ -77,16 +77,14 @@ class SourceState:
 
 
 def list_sources(session: Session) -> list[SourceState]:
-    """Return how every source does, the ones asked first before the others; nobody is asked.
-
-    Raises
-    ------
-    ConfigError
-        A key has to be looked for in a Vault that does not answer.
-    """
+    """Return how every source does, the ones asked first before the others; no vendor is asked."""
     states = vendor_states(session.store).set_index("source").to_dict("index")
     names = [name for source in SOURCES.values() for name in (*source.keys, *source.optional_keys)]
-    found = session.settings.credentials(names).keys()
+    fault = ""
+    try:
+        found = session.settings.credentials(names).keys()
+    except ConfigError as error:  # the Vault; what is kept elsewhere can still be told
+        fault, found = str(error), session.settings.credentials(names, vault=False).keys()
     now = utc_now()
     listed = []
     for source in sorted(SOURCES.values(), key=lambda one: (one.priority, one.name)):
@@ -98,8 +96,8 @@ def list_sources(session: Session) -> list[SourceState]:
                 name=source.name,
                 title=source.title,
                 kinds=source.kinds,
-                key=_key_state(source, missing),
-                missing=missing,
+                key=f"unknown: {fault}" if fault and missing else _key_state(source, missing),
+                missing=() if fault else missing,
                 verified=source.verified,
                 limits=tuple(quota_left(session.store, source.name, source.rates)),
                 last_success_at=_moment(state, "last_success_at"),
@@ -114,7 +112,7 @@ def list_sources(session: Session) -> list[SourceState]:
     return listed
 
 
-def _key_state(source: Source, missing: Sequence[str]) -> KeyState:
+def _key_state(source: Source, missing: Sequence[str]) -> str:
     if set(missing) & set(source.keys):
         return "missing"
     if missing:

@@ -11,19 +11,18 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from logging.handlers import RotatingFileHandler
-from pathlib import Path
-
-from pydantic import SecretStr
 
 from quantlib.errors import QuantError
 from quantlib.settings import Settings, utc_now
+from quantlib.sources.transport import without
 from quantlib.store import jobs as queue
 from quantlib.store.database import LostError
 from quantlib.store.job_worker import JobStoppedError, Pace, RunningJob, TryAgainError, work
 from quantlib.workflows.schedule import tick, write_defaults
 from quantlib.workflows.session import Session
-from quantlib.workflows.tasks import TASKS, following
+from quantlib.workflows.tasks import TASKS, Args, Outcome, PartlyError, following
 
 log = logging.getLogger(__name__)
 Say = Callable[[str], None]
@@ -48,7 +47,10 @@ def run_worker(session: Session, *, concurrency: int = 1, pace: Pace | None = No
     say
         Called with a line for whatever happens; `logs/jobs.log` below the settings' home has all of it.
     """
-    tell = say or (lambda line: None)
+
+    def tell(line: str) -> None:
+        if say is not None:
+            say(_without_keys(session.settings, line))
 
     def run(one: RunningJob) -> None:
         # A new session for each: the universe's file may have changed since the last one.
@@ -76,7 +78,7 @@ def run_worker(session: Session, *, concurrency: int = 1, pace: Pace | None = No
             sys.stdout.flush()
             os._exit(0)  # a thread cannot be stopped, a process can
 
-    with _logged(session.settings.home / "logs" / "jobs.log"):
+    with _logged(session.settings):
         write_defaults(session, utc_now(), first_time_only=True)
         queue.forget_jobs(session.store, days=KEEP_DAYS)
         asyncio.run(main())
@@ -99,37 +101,47 @@ def run_job(session: Session, one: RunningJob, *, say: Say) -> None:
         return  # it was done to the end; its worker died before the queue was told
     report = Reporter(session, one)
 
+    def clean(text: str) -> str:
+        return _without_keys(session.settings, text)
+
     def end(outcome: queue.Outcome, said: str, *, details: str = "") -> None:
-        said, details = _without_keys(session.settings, said), _without_keys(session.settings, details)
+        said, details = clean(said), clean(details)
         queue.end_job(session.store, one.id, outcome, said, traceback=details)
         level = logging.ERROR if outcome == "failed" else logging.INFO
         log.log(level, "%s: %s%s", name, said, f"\n{details}" if details else "")
+        say(f"{name}: {said}")
+
+    def settle(outcome: Outcome, args: Args) -> None:
+        said = clean(outcome.said)
+        ending: queue.Outcome = "skipped" if outcome.skipped else "done"
+        then = following(one.task, args, f"after job {one.id}") if outcome.go_on else None
+        queue.end_job(session.store, one.id, ending, said, mark=outcome.mark, then=then)
+        log.info("%s: %s", name, said)
         say(f"{name}: {said}")
 
     log.info("%s begins, attempt %d: %s", name, one.attempt, one.args)
     try:
         task = TASKS[one.task]
         args = task.args.model_validate(one.args)
-        outcome = task.work(session, args, report)
-        then = following(one.task, args, f"after job {one.id}") if outcome.go_on else None
-        ending: queue.Outcome = "skipped" if outcome.skipped else "done"
-        queue.end_job(session.store, one.id, ending, outcome.said, mark=outcome.mark, then=then)
-        log.info("%s: %s", name, outcome.said)
-        say(f"{name}: {outcome.said}")
+        settle(task.work(session, args, report), args)
     except JobStoppedError as stopped:
         if str(stopped) == "cancelled":
             end("cancelled", f"Cancelled {report.where}. What was stored before stays.")
         raise
     except (TryAgainError, LostError) as error:
-        faults = 1
+        faults, why = 1, clean(str(error))
+        came = "Only part came" if isinstance(error, PartlyError) else "Nothing came"
         with suppress(QuantError):  # the database may still be away
-            faults = queue.note_fault(session.store, one.id, f"Nothing came of attempt {one.attempt}: {error}")
+            faults = queue.note_fault(session.store, one.id, f"{came} of attempt {one.attempt}: {why}")
+        if faults >= queue.MOST_FAULTS and isinstance(error, PartlyError):
+            settle(replace(error.outcome, said=f"{why} Given up after {faults} attempts."), args)
+            return
         if faults >= queue.MOST_FAULTS:
-            end("failed", f"Given up after {faults} attempts. {error}")
-            raise QuantError(str(error)) from None
+            end("failed", f"Given up after {faults} attempts. {why}")
+            raise QuantError(why) from None
         seconds = error.seconds if isinstance(error, TryAgainError) else LOST_SECONDS * 5 ** (faults - 1)
-        log.warning("%s is tried again in %d s: %s", name, seconds, error)
-        raise TryAgainError(seconds, str(error)) from None
+        log.warning("%s is tried again in %d s: %s", name, seconds, why)
+        raise TryAgainError(seconds, why) from None
     except QuantError as error:
         end("failed", str(error), details=traceback.format_exc())
         raise
@@ -170,19 +182,28 @@ class Reporter:
 
 
 def _without_keys(settings: Settings, text: str) -> str:
-    """Return the text without any key that is set: sources keep theirs out of messages, libraries may not."""
-    for _, value in settings:
-        if isinstance(value, SecretStr) and value.get_secret_value():
-            text = text.replace(value.get_secret_value(), "***")
-    return text
+    """Return the text without any key: sources keep theirs out of messages, libraries may not."""
+    return without(text, *settings.secrets)
+
+
+class _Silent(logging.Formatter):
+    """Writes lines and tracebacks without any key."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._settings = settings
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _without_keys(self._settings, super().format(record))
 
 
 @contextmanager
-def _logged(path: Path) -> Iterator[None]:
+def _logged(settings: Settings) -> Iterator[None]:
     """Write what the workbench and the queue say into a file of at most 1 MB, and three older ones."""
+    path = settings.home / "logs" / "jobs.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=3, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Silent(settings))
     # Failed jobs are logged by us, in our words; the queue's own report would show them a second time.
     handler.addFilter(lambda record: not str(getattr(record, "action", "")).startswith("job_"))
     ours, theirs = logging.getLogger("quantlib"), logging.getLogger("procrastinate")

@@ -19,7 +19,7 @@ from quantlib.errors import DataError, nearest
 from quantlib.simulators import SIMULATORS, Calibration, Simulator
 from quantlib.strategies import Strategy
 from quantlib.types import FloatArray, Panel
-from quantlib.workflows.research import shared_panel, simulate_strategy
+from quantlib.workflows.research import hindsight, shared_panel, simulate_strategy
 from quantlib.workflows.session import Session
 
 FARTHEST, MOST_WORLDS = 504, 20_000
@@ -86,6 +86,8 @@ class Outlook:
         What the first simulator learned.
     snapshot_id
         Content hash of the prices it learned from.
+    hindsight
+        Why the choice of symbols looks into the future; empty where it does not.
     """
 
     asked: Asked
@@ -93,6 +95,7 @@ class Outlook:
     worlds: Mapping[str, WorldsResult]
     fit: Calibration
     snapshot_id: str
+    hindsight: str = ""
 
     @property
     def first(self) -> WorldsResult:
@@ -227,7 +230,8 @@ def look_ahead(session: Session, asked: Asked, on_progress: Callable[[int, int],
             on_progress=tell,
         )
     history = run(panel, strategy.targets(panel)).equity if strategy else panel.frame("close")[asked.name]
-    return Outlook(asked, history, worlds, asked.simulators[0].calibrate(panel), panel.snapshot_id)
+    fit = asked.simulators[0].calibrate(panel)
+    return Outlook(asked, history, worlds, fit, panel.snapshot_id, hindsight(session, panel))
 
 
 def _price_worlds(panel: Panel, simulator: Simulator, asked: Asked) -> WorldsResult:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 PATIENCE = 30_000  # milliseconds for a page's first run on a busy machine
 SIZES = {"wide": (1400, 1000), "narrow": (420, 900)}
 # Pages whose default state has charts, and how many at least.
-CHARTS = {"today": 1, "market": 1, "strategy_lab": 1, "simulator": 2, "runs": 1, "report": 0}
+CHARTS = {"today": 1, "market": 1, "strategy_lab": 1, "simulator": 2, "data": 0, "runs": 1, "report": 0}
 
 START = next(iter(NAV))  # stands at the root: its own name is no address
 
@@ -115,6 +115,29 @@ def test_a_click_on_a_row_draws_that_instrument_and_the_address_brings_it_back(w
         page.get_by_text("LLY rose").wait_for(timeout=PATIENCE)
         check_charts(page, 1)
         assert watch.faults == []
+
+
+def test_the_tabs_of_the_data_page_are_drawn(watched, address, screenshots):
+    # By tab, a text of it that only its own content has.
+    tabs = {
+        "Gaps": "Share of the exchange's sessions stored",
+        "Vendors compared": "more than one vendor",
+        "Turned away": "Nothing has been turned away",
+        "Repairs": "repair",
+        "Jobs": "No worker is running",
+        "Schedule": "schedule",
+        "Vendors": "never shown or stored",
+    }
+    with watched(*SIZES["narrow"], "dark") as (page, watch):
+        for name, text in tabs.items():
+            page.goto(f"{address}/data?tab={name.replace(' ', '+')}")
+            settle(page)
+            page.get_by_test_id("stMain").get_by_text(text).first.wait_for(timeout=PATIENCE)
+            check_charts(page, int(name == "Gaps"))
+            check_no_fault(page)
+            page.screenshot(path=screenshots / f"data-{name.lower().replace(' ', '-')}-narrow-dark.png")
+        assert watch.faults == []
+        assert watch.beyond_loopback == []
 
 
 def test_a_strategy_runs_with_visible_progress(watched, address):

@@ -102,7 +102,7 @@ def test_a_server_fault_is_tried_again_and_the_gate_hears_of_each(
     asked = in_turn(httpserver, Response(status=503), Response(status=500), Response("{}"))
     assert ask(call, httpserver).text == "{}"
     assert len(asked) == 3
-    assert diary.heard == ["enter", "UnreachableError", "enter", "UnreachableError", "enter"]
+    assert diary.heard == ["enter", "enter", "enter"]
 
 
 def test_a_server_fault_that_stays_is_given_up(call: Call, httpserver: HTTPServer) -> None:
@@ -201,7 +201,7 @@ def test_a_vendor_that_is_not_there_is_unreachable(call: Call, diary: Diary) -> 
         port = unused.getsockname()[1]
     with pytest.raises(UnreachableError, match=r"Vendor is not reachable \(ConnectionError\)"):
         get(call, "vendor", "Vendor", f"http://127.0.0.1:{port}/v1", secret_params={"apikey": KEY})
-    assert diary.heard == ["enter", "UnreachableError"] * 3
+    assert diary.heard == ["enter", "enter", "enter", "UnreachableError"], "one question is one fault"
 
 
 def packed(text: str, change: Callable[[bytes], bytes] = lambda body: body) -> Response:

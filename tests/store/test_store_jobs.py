@@ -12,18 +12,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from database import Database
+from procrastinate import exceptions
 
 from quantlib.errors import DataError
 from quantlib.store import Store
+from quantlib.store import jobs as module
 from quantlib.store.jobs import (
     MOST_FAULTS,
     NewJob,
     add_job,
     add_job_within,
     cancel_job,
-    data_mark,
     end_job,
     forget_jobs,
+    give_back,
     hand_back,
     last_done,
     read_job,
@@ -197,6 +199,82 @@ def test_a_worker_that_ends_hands_its_jobs_back_and_that_is_no_fault(store: Stor
     assert status(store, number) == "cancelled"
 
 
+def equal_pair(store: Store, *, heartbeat: str = "0 s", task: str = "quality") -> tuple[int, int, int]:
+    """Return a job that runs, one that waits to do the same, and the worker of the first."""
+    running = add_job(store, NewJob(task, lock=task)).id
+    worker = begin(store, running, heartbeat=heartbeat)
+    return running, add_job(store, NewJob(task, lock=task)).id, worker
+
+
+def assert_taken_over(store: Store, first: int, heir: int, why: str) -> None:
+    job = read_job(store, first)
+    assert (job["status"], job["outcome"]) == ("cancelled", "cancelled")
+    assert job["said"] == f"{why} Job {heir}, which does the same, takes over."
+    begin(store, heir)  # the lock is free
+
+
+def test_a_lost_job_gives_way_to_an_equal_one_that_waits(store: Store) -> None:
+    first, heir, _ = equal_pair(store, heartbeat="61 s")
+    other = add_job(store, NewJob("report", lock="report")).id
+    begin(store, other, heartbeat="61 s")
+    assert recover_jobs(store, silent=60) == [first, other]
+    assert status(store, other) == "waiting"
+    assert_taken_over(store, first, heir, "Its worker died.")
+    assert recover_jobs(store, silent=60) == []
+
+
+def test_a_job_handed_back_gives_way_to_an_equal_one_that_waits(store: Store) -> None:
+    first, heir, worker = equal_pair(store)
+    hand_back(store, worker)
+    assert_taken_over(store, first, heir, "Its worker has ended.")
+
+
+def test_a_job_to_be_tried_again_gives_way_to_an_equal_one_that_waits(store: Store) -> None:
+    first, heir, _ = equal_pair(store)
+    give_back(store, first, due=datetime.now(UTC) + timedelta(hours=1))
+    assert_taken_over(store, first, heir, "It did not come to its end.")
+
+
+def test_a_job_given_back_alone_waits_until_it_is_due(store: Store) -> None:
+    number = add_job(store, NewJob("quality")).id
+    begin(store, number)
+    due = datetime.now(UTC) + timedelta(hours=1)
+    give_back(store, number, due=due)
+    job = read_job(store, number)
+    assert (job["status"], job["due_at"]) == ("waiting", due)
+
+
+def test_a_lost_job_that_cannot_be_taken_up_keeps_no_other_from_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [add_job(store, NewJob("ingest", {"source": name})).id for name in ("a", "b", "c")]
+    for number in numbers:
+        begin(store, number, heartbeat="61 s")
+    recover = module._recover
+
+    def broken(connection: sa.Connection, row: sa.Row[Any]) -> None:
+        recover(connection, row)
+        if row.id == numbers[1]:
+            raise exceptions.ConnectorException
+
+    monkeypatch.setattr(module, "_recover", broken)
+    assert recover_jobs(store, silent=60) == [numbers[0], numbers[2]]
+    assert [status(store, number) for number in numbers] == ["waiting", "running", "waiting"]
+
+
+def test_asking_for_a_job_that_waits_to_be_tried_again_starts_it_now(store: Store) -> None:
+    job = NewJob("ingest", {"source": "sample"}, lock="ingest:sample")
+    number = add_job(store, job).id
+    begin(store, number)
+    due = datetime.now(UTC) + timedelta(minutes=15)
+    give_back(store, number, due=due)
+    with store.begin() as connection:
+        add_job_within(connection, job)
+    assert read_job(store, number)["due_at"] == due, "a schedule or a chain is in no hurry"
+    assert add_job(store, job) == (number, False)
+    begin(store, number)
+
+
 def test_old_jobs_are_forgotten_with_all_that_is_known_of_them(store: Store) -> None:
     old, new, waiting = (add_job(store, NewJob("ingest", {"source": name})).id for name in ("a", "b", "c"))
     for number in (old, new):
@@ -211,15 +289,6 @@ def test_old_jobs_are_forgotten_with_all_that_is_known_of_them(store: Store) -> 
     assert forget_jobs(store, days=90) == 1
     assert sorted(read_jobs(store)["id"]) == [new, waiting]
     assert run(store, "SELECT count(*) FROM ops.job_progress").scalar() == 2
-
-
-def test_mark_of_the_data_changes_with_what_is_stored(store: Store) -> None:
-    assert data_mark(store) == ""
-    row = "('KO', 'sample', '2024-01-02', 'dividend', 0.5, '2024-01-03', {})"
-    run(store, f"INSERT INTO market_data.actions VALUES {row.format('NULL')}")
-    first = data_mark(store)
-    run(store, "UPDATE market_data.actions SET replaced_at = '2024-01-04'")
-    assert "" < first < data_mark(store), "a withdrawn action is a change too"
 
 
 # Schedules

@@ -183,9 +183,13 @@ def test_a_row_recorded_later_is_not_seen_of_a_series_that_was_live(store: Store
     assert read_series(store, "CPI", "2022-07-31").tolist() == [-1.5]
     assert read_series(store, "CPI", "2022-08-01", source="bls").tolist() == [-9.9]
     assert read_series(store, "CPI", "2022-08-01").tolist() == [7.0], "the source with the newest period"
-    # Before anything was recorded, what was released counts, whenever it was recorded.
-    assert read_series(store, "CPI", "2022-05-29", source="bls").tolist() == [-9.9]
+    # Before anything was recorded, what was released counts, as it stood when the first of it was recorded.
+    assert read_series(store, "CPI", "2022-05-29", source="bls").tolist() == [-1.5]
     assert read_series(store, "CPI", "2022-05-27", source="bls").tolist() == [-1.5]
     half_past = pd.Timestamp("2022-04-28 12:30", tz="UTC")
     assert read_series(store, "CPI", half_past, source="bls").tolist() == [-1.4]
     assert read_series(store, "CPI", half_past - pd.Timedelta(seconds=1), source="bls").empty
+    older = cpi(("2021-10-01", 6.9, "2022-01-27"))
+    write_observations(store, older, at=datetime(2022, 9, 1, tzinfo=UTC))
+    assert read_series(store, "CPI", "2022-01-27").tolist() == [6.9], "of days before the first load it is found"
+    assert read_series(store, "CPI", "2022-05-27").tolist() == [-1.5]

@@ -111,10 +111,11 @@ def test_each_symbol_is_read_from_its_canonical_source(store: Store) -> None:
         *(("PEP", "best", 20), ("PEP", "good", 31), ("PEP", "alike", 30)),
         *(("MSFT", "unknown", 31), ("MSFT", "another", 31)),
         ("WMT", "unknown", 5),
+        *(("AAPL", "best", 14), ("AAPL", "good", 16), ("AAPL", "alike", 31)),  # half of 30 days is 15
     ):
         bars_until(symbol, source, last)
     write_sources(store, described(("best", 10), ("good", 20), ("alike", 20)))
-    expected = {"KO": "best", "PEP": "alike", "MSFT": "another", "WMT": "unknown"}
+    expected = {"KO": "best", "PEP": "alike", "MSFT": "another", "WMT": "unknown", "AAPL": "alike"}
     for symbol, source in expected.items():
         assert read_panel(store, symbol).source == source, symbol
     assert read_panel(store, list(expected)).source == "alike,another,best,unknown"
@@ -123,7 +124,7 @@ def test_each_symbol_is_read_from_its_canonical_source(store: Store) -> None:
             sa.text("SELECT symbol, source, count(*) FROM market_data.canonical_bars GROUP BY 1, 2")
         ).all()
     assert {row[0]: row[1] for row in view} == expected
-    assert sum(row[2] for row in view) == 21 + 30 + 31 + 5
+    assert sum(row[2] for row in view) == 21 + 30 + 31 + 5 + 31
     assert read_panel(store, ["PEP"], source="best").index[-1] == days[19]
     assert read_panel(store, ["PEP", "MSFT"], source=["good", "another"]).source == "another,good"
     with pytest.raises(DataError, match=r"MSFT has no bars from 'good'. Accepted: another, unknown."):
@@ -132,6 +133,34 @@ def test_each_symbol_is_read_from_its_canonical_source(store: Store) -> None:
         read_panel(store, ["MSFT"], source=["unkown", "none"])
     # On the tenth of January all of them were as fresh as each other.
     assert read_panel(store, ["PEP"], as_of="2024-01-10").source == "best"
+
+
+def test_a_few_fresh_quotes_do_not_outrank_decades(store: Store) -> None:
+    """Spans in days up to the end; a year is enough, or half of the longest; the view says the same."""
+    end = pd.Timestamp("2024-06-28")
+    cases: dict[str, tuple[dict[str, tuple[int, int]], str]] = {
+        "KO": ({"best": (1, 0), "good": (9000, 5)}, "good"),
+        "PEP": ({"best": (364, 0), "good": (9000, 30)}, "good"),
+        "MSFT": ({"best": (365, 0), "good": (9000, 5)}, "best"),
+        "WMT": ({"best": (9, 0), "good": (20, 0)}, "good"),
+        "AAPL": ({"best": (10, 0), "good": (20, 0)}, "best"),
+        # The newest of all is a quote, so it makes nobody out of date.
+        "NVDA": ({"quote": (0, 0), "best": (400, 25), "good": (400, 20)}, "best"),
+        "IBM": ({"quote": (0, 0)}, "quote"),
+    }
+    for symbol, (sources, _) in cases.items():
+        for source, (span, behind) in sources.items():
+            last = end - pd.Timedelta(days=behind)
+            ends = pd.DatetimeIndex([last - pd.Timedelta(days=span), last]).unique().as_unit("us")
+            write_bars(store, long(pd.DataFrame({symbol: 60.0}, index=ends), source))
+    write_sources(store, described(("best", 10), ("good", 20), ("quote", 1)))
+    expected = {symbol: source for symbol, (_, source) in cases.items()}
+    assert {symbol: read_panel(store, symbol).source for symbol in cases} == expected
+    with store.begin() as connection:
+        view = connection.execute(sa.text("SELECT DISTINCT symbol, source FROM market_data.canonical_bars")).all()
+    assert {row[0]: row[1] for row in view} == expected
+    # Five days before the end one of them had a single bar: spans are those known then.
+    assert read_panel(store, "MSFT", as_of=end - pd.Timedelta(days=5)).source == "good"
 
 
 def test_another_vendor_s_history_loaded_later_does_not_become_canonical_of_an_earlier_day(store: Store) -> None:
@@ -234,6 +263,44 @@ def test_what_is_written_later_changes_no_recorded_day(store: Store) -> None:
     assert read_panel(store, "KO", as_of=april).volume[:, 0].tolist() == [200.0, 200.0, 14.0, 200.0, 200.0, 100.0]
 
 
+def test_what_is_written_later_changes_no_day_before_the_series_was_recorded(store: Store) -> None:
+    """Restated bars, an old dividend first heard of now, a late bar: an early day reads as it did after the first load.
+
+    History extended backwards is found of the days before the first load begins.
+    """
+    write_sources(store, [SourceRow(source="sample", title="", priority=1, price_scale="raw", has_actions=True)])
+    days = pd.bdate_range("2020-03-02", periods=10)
+    first = pd.DataFrame({"KO": np.arange(60.0, 69.0)}, index=days.delete(2))
+    heard = pd.DataFrame({"symbol": "KO", "source": "sample", "ts": [days[4]], "kind": "dividend", "value": 0.5})
+    old = heard.assign(ts=days[3], value=6.0)
+    may = [datetime(2024, 5, day, tzinfo=UTC) for day in range(1, 6)]
+    write_versions(store, "actions", check_rows("actions", heard)[0], at=may[0] - timedelta(seconds=1))
+    write_bars(store, long(first, volume=100.0), at=may[0])
+    moments = [days[1], days[5], "2020-03-09T12:00Z", days[9], "2023-01-01", may[0] - timedelta(microseconds=1)]
+
+    def seen() -> list[tuple[str, list[float]]]:
+        panels = [read_panel(store, "KO", as_of=moment) for moment in moments]
+        return [(panel.snapshot_id, panel.close[:, 0].tolist()) for panel in panels]
+
+    then = seen()
+    assert then[0][1] == [60.0, 61.0]
+    assert then[1][1] == pytest.approx([60 * (1 - 0.5 / 62), 61 * (1 - 0.5 / 62), 62 - 0.5, 63.0, 64.0])
+    for write in (
+        lambda: write_bars(store, long(first / 2, volume=200.0), at=may[1]),
+        lambda: write_versions(store, "actions", check_rows("actions", old)[0], at=may[2]),
+        lambda: write_bars(store, long(pd.DataFrame({"KO": [30.75]}, index=days[[2]])), at=may[3]),
+        lambda: write_bars(
+            store, long(pd.DataFrame({"KO": [29.0, 29.5]}, index=pd.bdate_range("2020-02-27", periods=2))), at=may[4]
+        ),
+    ):
+        write()
+        assert seen() == then
+    assert read_panel(store, "KO", as_of="2020-02-28").close[:, 0].tolist() == [29.0, 29.5]
+    assert read_panel(store, "KO", as_of=may[1]).close[-1, 0] == 34.0
+    with pytest.raises(DataError, match="KO has no bar up to 2020-02-26; its first is of 2020-02-27"):
+        read_panel(store, "KO", as_of="2020-02-26")
+
+
 def test_a_hostile_name_is_data_never_sql(store: Store, bars: pd.DataFrame) -> None:
     with store.begin() as connection:
         connection.execute(
@@ -259,10 +326,11 @@ def test_as_of_never_mixes_the_scales_before_and_after_a_split(store: Store) -> 
     assert closes("2024-06-12") == [110.0, 111.0, 112.0]
     assert closes("2024-06-14") == new["NVDA"].tolist()
     assert closes("2024-06-06") == [110.0, 111.0], "before anything was recorded, the first recorded stands in"
-    # Older history, loaded after the split, is on the new scale: then all of it is read as it stood that day.
+    # Older history, loaded after the split, is on the new scale: it is read of the days before the first load only.
     past = pd.DataFrame({"NVDA": [10.8, 10.9]}, index=pd.bdate_range("2024-06-03", periods=2))
     write_bars(store, long(past), at=datetime(2024, 7, 1, tzinfo=UTC))
-    assert closes("2024-06-06") == [10.8, 10.9, 11.0, 11.1]
+    assert closes("2024-06-04") == [10.8, 10.9]
+    assert closes("2024-06-06") == [110.0, 111.0]
     assert closes("2024-06-12") == [110.0, 111.0, 112.0], "a recorded day stays as it was"
 
 
@@ -303,3 +371,18 @@ def test_a_panel_brings_the_doubts_about_what_it_read(store: Store, bars: pd.Dat
     assert read_panel(store, ["KO", "PEP"], start="2024-01-04", source="yahoo").grade == "late"
     assert read_panel(store, ["PEP"], end="2024-01-03", source="yahoo").flags == (panel.flags[0],)
     assert read_panel(store, ["KO", "PEP"], as_of="2024-01-02", source="yahoo").flags == (panel.flags[0],)
+
+
+@pytest.mark.parametrize("adjust", [True, False])
+def test_only_the_fields_asked_for_are_read(store: Store, bars: pd.DataFrame, adjust: bool) -> None:
+    write_bars(store, bars)
+    whole = read_panel(store, ["KO", "PEP"], adjust=adjust)
+    for as_of in (None, "2024-01-31"):
+        panel = read_panel(store, ["KO", "PEP"], adjust=adjust, as_of=as_of, fields=("close", "volume"))
+        assert np.array_equal(panel.close, whole.close, equal_nan=True)
+        assert np.array_equal(panel.volume, whole.volume, equal_nan=True)
+        assert np.isnan(panel.open).all()
+        assert np.isnan(panel.high).all()
+    assert np.array_equal(read_panel(store, "KO", adjust=adjust, fields=()).close, whole.close[:3, :1])
+    with pytest.raises(DataError, match=r"no field 'closes'.*close"):
+        read_panel(store, "KO", fields=("closes",))

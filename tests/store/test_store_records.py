@@ -22,19 +22,28 @@ from quantlib.store import (
     Store,
     StrategyRecord,
     WriteCount,
+    check_bars,
+    decide_repair,
+    propose_repairs,
+    quarantine,
     read_ingest_log,
     read_recommendations,
     read_report,
     read_reports,
     read_runs,
     read_strategies,
+    save_grades,
     save_ingest,
     save_recommendations,
     save_report,
     save_runs,
     save_strategies,
     touch_report,
+    watermark,
+    write_bars,
 )
+from quantlib.store.jobs import NewJob, add_job, cancel_job
+from quantlib.types import BAR_COLUMNS
 
 CROSS = StrategyRecord("a1", "ma_cross", "KO 50/200", {"fast": 50, "slow": 200, "symbols": ("KO",)})
 PAIR = StrategyRecord("b2", "pair", "KO/PEP", {"window": 60})
@@ -151,6 +160,36 @@ def test_the_ingest_log(store: Store) -> None:
     assert len(read_ingest_log(store, limit=1)) == 1
     with pytest.raises(sa.exc.IntegrityError):
         save_ingest(store, replace(record, finished_at=start - timedelta(days=1)))
+
+
+def test_the_mark_changes_with_whatever_pages_show(store: Store) -> None:
+    bars = pd.DataFrame({"symbol": "KO", "ts": pd.to_datetime(["2024-01-02"]), "close": 60.0, "source": "sample"})
+    write_bars(store, check_bars(bars.reindex(columns=list(BAR_COLUMNS)))[0])
+    key = {"symbol": "KO", "source": "sample", "ts": pd.Timestamp("2024-01-02"), "check_name": "test"}
+    doubt = pd.DataFrame([{**key, "grade": "late", "reason": "a test"}])
+    repair = pd.DataFrame([{**key, "before": {"close": 60.0}, "after": {"close": 61.0}, "reason": "a test"}])
+    turned_away = pd.DataFrame({"close": [-1.0], "reason": ["close is not above zero"]})
+    job: list[int] = []
+
+    def end_job() -> None:
+        cancel_job(store, job[0])
+
+    steps = {
+        "a doubt": lambda: save_grades(store, doubt, source="sample", symbols=["KO"], checks=["test"]),
+        "a proposal": lambda: propose_repairs(store, repair),
+        "a repair": lambda: decide_repair(store, **key, apply=True),
+        "a repair undone": lambda: decide_repair(store, **key, apply=False),
+        "a row turned away": lambda: quarantine(store, turned_away, source="sample", kind="bars", name="KO"),
+        "the same row again": lambda: quarantine(store, turned_away, source="sample", kind="bars", name="KO"),
+        "the end of a job": end_job,
+    }
+    job.append(add_job(store, NewJob("derive")).id)
+    marks = [watermark(store)]
+    for name, step in steps.items():
+        assert watermark(store) == marks[-1], "it stays where nothing is stored"
+        step()
+        marks.append(watermark(store))
+        assert marks[-1] not in marks[:-1], name
 
 
 json_values = st.recursive(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
+import adbc_driver_manager
 import pandas as pd
 import pytest
 import sqlalchemy as sa
 
 from quantlib.errors import DataError
 from quantlib.store import (
+    BARS,
     Store,
     WriteCount,
     check_bars,
@@ -19,6 +24,7 @@ from quantlib.store import (
     read_panel,
     read_repairs,
     save_grades,
+    take_turn,
     with_repairs,
     write_bars,
 )
@@ -100,6 +106,7 @@ def close(store: Store) -> float:
 
 def test_a_repair_is_applied_when_asked_and_can_be_undone(store: Store, faulty: pd.DataFrame) -> None:
     assert close(store) == 5993.0, "a proposal changes nothing"
+    doubts = read_grades(store, symbols=["KO"])
     decide_repair(store, *KEY, apply=True)
     assert close(store) == 59.93
     assert read_repairs(store)["status"].tolist() == ["applied"]
@@ -115,7 +122,9 @@ def test_a_repair_is_applied_when_asked_and_can_be_undone(store: Store, faulty: 
     decide_repair(store, *KEY, apply=False)
     assert close(store) == 5993.0
     assert read_repairs(store, status="dismissed")["check_name"].tolist() == ["hundredfold"]
-    assert read_grades(store, symbols=["KO"])["check_name"].tolist() == ["gaps"]
+    # The doubt is back as it was, with the time it was found first.
+    pd.testing.assert_frame_equal(read_grades(store, symbols=["KO"]), doubts)
+    assert read_panel(store, "KO", end=DAY).grade == "suspect"
     pd.testing.assert_series_equal(
         read_panel(store, "KO", adjust=False).frame("volume")["KO"].reset_index(drop=True),
         faulty["volume"].iloc[:3],
@@ -129,13 +138,110 @@ def test_a_fault_that_comes_again_is_repaired_again(store: Store, faulty: pd.Dat
     assert write_bars(store, with_repairs(store, faulty)) == WriteCount(unchanged=6)
     assert close(store) == 59.93
     assert faulty.loc[1, "close"] == 5993.0, "the frame given is not changed"
+    rounded = faulty.assign(close=faulty["close"] * (1 + 1e-7))
+    assert with_repairs(store, rounded).loc[1, "close"] == 59.93, "single precision is no other value"
     # The vendor mends it, in its own way: that is taken as it comes.
     mended = faulty.copy()
     mended.loc[1, ["high", "close"]] = [60.4, 59.95]
     write_bars(store, with_repairs(store, check_bars(mended)[0]))
     assert close(store) == 59.95
+    assert read_grades(store, symbols=["KO"])["check_name"].tolist() == ["gaps"], "the mark of the repair is gone"
+    ended = read_repairs(store).iloc[0]
+    assert ended["status"] == "dismissed"
+    assert ended["reason"] == "a hundredfold Dismissed since the source now says high 60.4, close 59.95."
     decide_repair(store, *KEY, apply=False)
     assert close(store) == 59.95, "there is nothing of the repair left to undo"
+    assert read_grades(store, symbols=["KO"])["check_name"].tolist() == ["gaps"], "nor a doubt to bring back"
+    # The fault once more is as it comes: there is no applied repair any more, and this one can be applied again.
+    write_bars(store, with_repairs(store, faulty))
+    assert close(store) == 5993.0
+    decide_repair(store, *KEY, apply=True)
+    assert close(store) == 59.93
+
+
+def test_a_source_that_comes_to_the_repaired_value_itself_ends_the_repair(store: Store, faulty: pd.DataFrame) -> None:
+    decide_repair(store, *KEY, apply=True)
+    mended = faulty.copy()
+    mended.loc[1, ["high", "close"]] = [60.30, 59.93]
+    assert write_bars(store, with_repairs(store, mended)) == WriteCount(unchanged=6)
+    assert read_panel(store, "KO", end=DAY).grade == "ok"
+
+
+@pytest.mark.parametrize("table", ["bar_grades", "repairs"])
+def test_a_decision_that_is_cut_off_leaves_nothing(store: Store, faulty: pd.DataFrame, table: str) -> None:
+    column = {"bar_grades": "grade <> 'repaired'", "repairs": "status <> 'applied'"}[table]
+    with store.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE market_data.{table} ADD CONSTRAINT stop CHECK ({column})"))
+    with pytest.raises(adbc_driver_manager.Error, match="stop"):
+        decide_repair(store, *KEY, apply=True)
+    assert close(store) == 5993.0
+    assert read_repairs(store)["status"].tolist() == ["proposed"]
+    assert read_grades(store, symbols=["KO"])["grade"].tolist() == ["suspect", "late"]
+    with store.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE market_data.{table} DROP CONSTRAINT stop"))
+        assert connection.scalar(sa.text("SELECT count(*) FROM market_data.bar_revisions")) == 0
+    decide_repair(store, *KEY, apply=True)
+    assert close(store) == 59.93
+
+
+def test_bars_that_come_while_a_repair_is_decided_are_not_lost(store: Store, faulty: pd.DataFrame) -> None:
+    revised = faulty.assign(volume=123.0)
+    with ThreadPoolExecutor(1) as pool:
+        with take_turn(store, BARS) as turn:
+            write_bars(store, revised, within=turn)
+            job = pool.submit(decide_repair, store, *KEY, apply=True)
+            wait_for_lock(store)
+        job.result(20)
+    panel = read_panel(store, "KO", adjust=False)
+    assert (panel.close[1, 0], panel.volume[1, 0]) == (59.93, 123.0)
+    with ThreadPoolExecutor(1) as pool:
+        decide_repair(store, *KEY, apply=False)
+        with take_turn(store, BARS) as turn:
+            write_bars(store, revised.assign(close=revised["close"].where(revised.index != 1, 5994.0)), within=turn)
+            job = pool.submit(decide_repair, store, *KEY, apply=True)
+            wait_for_lock(store)
+        with pytest.raises(DataError, match="has changed since"):
+            job.result(20)
+    assert close(store) == 5994.0
+
+
+def wait_for_lock(store: Store) -> None:
+    """Return once somebody waits for a turn."""
+    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    for _ in range(500):
+        with store.begin() as connection:
+            if connection.scalar(waiting):
+                return
+        time.sleep(0.02)
+    pytest.fail("nobody came to wait")
+
+
+def test_a_proposal_that_is_not_made_any_more_is_withdrawn(store: Store, faulty: pd.DataFrame) -> None:
+    scope = {"symbol": ["KO", "PEP"], "source": ["yahoo"], "check_name": ["hundredfold"]}
+    assert propose_repairs(store, proposal(), complete=scope) == WriteCount(unchanged=1)
+    # Other series, sources and checks say nothing about it.
+    for name, other in (("symbol", "PEP"), ("source", "other"), ("check_name", "swapped")):
+        assert propose_repairs(store, proposal().iloc[:0], complete=scope | {name: [other]}) == WriteCount()
+    assert propose_repairs(store, proposal().iloc[:0]) == WriteCount()
+    moved = proposal().assign(ts=pd.Timestamp("2024-01-04"))
+    assert propose_repairs(store, moved, complete=scope) == WriteCount(new=1, changed=1)
+    assert read_repairs(store)["ts"].tolist() == [pd.Timestamp("2024-01-04")]
+    propose_repairs(store, proposal())
+    decide_repair(store, *KEY, apply=True)
+    assert propose_repairs(store, moved.iloc[:0], complete=scope) == WriteCount(changed=1)
+    assert read_repairs(store)["status"].tolist() == ["applied"], "what was decided stays"
+
+
+def test_doubts_found_later_are_not_known_then(store: Store, bars: pd.DataFrame) -> None:
+    write_bars(store, bars, at=datetime(2024, 1, 6, tzinfo=UTC))
+    save_grades(store, FOUND, **SCOPE)
+    with store.begin() as connection:
+        connection.execute(sa.text("UPDATE market_data.bar_grades SET found_at = '2024-02-01 12:00+00'"))
+    assert read_panel(store, "KO", as_of="2024-02-01").grade == "suspect"
+    assert read_panel(store, "KO", as_of="2024-02-01 11:59+00:00").grade == "ok"
+    assert read_panel(store, "KO").grade == "suspect"
+    # Before the series was recorded, its past is put together by what is known now.
+    assert read_panel(store, "KO", as_of="2024-01-04").grade == "suspect"
 
 
 def test_what_was_decided_is_not_proposed_again(store: Store, faulty: pd.DataFrame) -> None:

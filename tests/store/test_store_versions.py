@@ -240,7 +240,7 @@ def test_while_a_series_is_recorded_a_moment_reads_what_was_stored_then(store: S
     write_versions(store, "actions", good("actions", ACTIONS.iloc[[0]].assign(value=0.49)), at=JUNE)
     write_versions(store, "actions", good("actions", ACTIONS.iloc[[1]].assign(ts="2024-02-01")), at=JULY)  # late
     for moment, expected in (
-        (MAY - timedelta(microseconds=1), [0.485, 0.485]),  # not yet recorded: all that was public, the late one too
+        (MAY - timedelta(microseconds=1), [0.485]),  # not yet recorded: as it stood at the first record
         (MAY, [0.485]),
         (JUNE - timedelta(microseconds=1), [0.485]),
         (JUNE, [0.49]),
@@ -252,6 +252,7 @@ def test_while_a_series_is_recorded_a_moment_reads_what_was_stored_then(store: S
         ("2024-07-01", [0.485, 0.49]),
     ):
         assert read_versions(store, "actions", as_of=moment)["value"].tolist() == expected, moment
+    # Of days before the first load begins, what was loaded later is found.
     assert read_versions(store, "actions", as_of="2024-03-13")["ts"].tolist() == [pd.Timestamp("2024-02-01")]
     assert read_versions(store, "actions", as_of="2024-01-31").empty
 
@@ -292,3 +293,41 @@ def test_nothing_written_later_changes_what_a_recorded_moment_reads(store: Store
             pd.testing.assert_frame_equal(read_versions(store, "actions", as_of=moment), then)
             later = moment + timedelta(minutes=59)
             pd.testing.assert_frame_equal(read_versions(store, "actions", as_of=later), then)
+
+
+def test_nothing_written_later_changes_a_moment_before_the_series_was_recorded(store: Store) -> None:
+    """Changes, late rows, withdrawals and returns; each day of which something was recorded reads as it first did."""
+    rng = np.random.default_rng(4)
+    days = pd.bdate_range("2024-04-01", periods=8)
+    seen: dict[pd.Timestamp, pd.DataFrame] = {}
+    for n in range(12):
+        picks = [day for day in days if rng.random() < 0.4]
+        frame = pd.DataFrame({"ts": picks, "value": rng.integers(1, 4, len(picks)).astype(float)})
+        frame = good("actions", frame.assign(symbol="KO", source="yahoo", kind="dividend"))
+        scope = {"symbol": "KO", "source": "yahoo"} if rng.random() < 0.5 else None
+        write_versions(store, "actions", frame, at=MAY + timedelta(hours=n), complete=scope)
+        for day in days:
+            read = read_versions(store, "actions", as_of=day)
+            pd.testing.assert_frame_equal(read, seen.get(day, read))
+            if len(read):
+                seen[day] = read
+    assert set(seen) == set(days), "the days lie before and after what was loaded first"
+
+
+def test_an_end_that_lay_ahead_is_not_known_before_the_series_was_recorded(store: Store) -> None:
+    left = {"list": "dow", "symbol": "INTC", "member_from": "1999-11-01", "member_to": "2024-11-08", "basis": "history"}
+    write_versions(store, "membership", good("membership", pd.DataFrame([left])), at=MAY)
+
+    def end(as_of: object, **where: object) -> list[str]:
+        rows = read_versions(store, "membership", where=where, as_of=as_of)  # type: ignore[arg-type]
+        return rows["member_to"].dt.strftime("%Y-%m-%d").fillna("").tolist()
+
+    assert end("2024-04-30") == [""]
+    assert end("2024-04-30", list="dow", member_to="2024-11-08") == [], "nor can it be found by it"
+    assert end("1999-10-31") == []
+    # From its record on, a leave announced ahead is read as it was written; and a past end is an end.
+    assert end(MAY) == end(None) == ["2024-11-08"]
+    past = {**left, "symbol": "KODK", "member_to": "2004-04-08"}
+    write_versions(store, "membership", good("membership", pd.DataFrame([{**past, "list": "old"}])), at=MAY)
+    assert [end(day, list="old") for day in ("2004-04-07", "2004-04-08")] == [[""], ["2004-04-08"]]
+    assert end("2004-04-08T12:00Z", list="old") == [""], "the day is not over"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from quantlib.errors import DataError
 from quantlib.settings import Settings
@@ -31,6 +33,7 @@ from quantlib.sources.base import (
 from quantlib.store import (
     Store,
     check_bars,
+    check_rows,
     coverage,
     decide_repair,
     list_payloads,
@@ -41,8 +44,10 @@ from quantlib.store import (
     read_quarantine,
     read_versions,
     write_bars,
+    write_versions,
 )
 from quantlib.universe import Universe
+from quantlib.workflows import deliveries as delivering
 from quantlib.workflows import refresh as refreshing
 from quantlib.workflows.folder import load_folder
 from quantlib.workflows.ingest import IngestResult, ingest
@@ -175,17 +180,94 @@ def test_prices_are_adjusted_by_actions_and_a_withdrawn_one_no_longer_counts(
 ) -> None:
     plain = bars("exchange")
     close = plain["close"].to_numpy()
-    dividend = Parsed(bars=plain, actions=actions("exchange", (f"{DAYS[20]:%Y-%m-%d}", "dividend", 1.0)))
+    factor = np.where(np.arange(40) < 20, 1 - 1.0 / close[19], 1.0)
+    paid = plain.assign(adj_close=close * factor)
+    dividend = Parsed(bars=paid, actions=actions("exchange", (f"{DAYS[20]:%Y-%m-%d}", "dividend", 1.0)))
     exchange.answers["bars", "AAA"] = dividend
     take("exchange", ["AAA"])
     read = read_panel(store, "AAA", source="exchange").frame("close")["AAA"].to_numpy()
     np.testing.assert_allclose(read[:20], close[:20] * (1 - 1.0 / close[19]))
     np.testing.assert_allclose(read[20:], close[20:])
 
+    exchange.answers["bars", "AAA"] = Parsed(bars=paid)  # its own adjustment still has the dividend it lacks
+    torn = take("exchange", ["AAA"], start="2024-01-01")
+    assert "lacks 1 of the stored dividends and splits of AAA" in torn.symbols[0].error
+    assert read_panel(store, "AAA", source="exchange").frame("close")["AAA"].to_numpy()[0] == read[0]
+
     exchange.answers["bars", "AAA"] = Parsed(bars=plain)
     take("exchange", ["AAA"], start="2024-01-01")
     read = read_panel(store, "AAA", source="exchange").frame("close")["AAA"].to_numpy()
     np.testing.assert_allclose(read, close)
+
+
+def state(store: Store) -> tuple[list[float], list[float]]:
+    """Return the dividends and the closes anybody can read now."""
+    closes = read_panel(store, "AAA", source="exchange", adjust=False).close[:, 0].tolist()
+    return read_versions(store, "actions")["value"].tolist(), closes
+
+
+def test_a_restatement_is_seen_whole_or_not_at_all(
+    store: Store, take: Take, exchange: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = f"{DAYS[20]:%Y-%m-%d}"
+    exchange.answers["bars", "AAA"] = Parsed(bars=bars("exchange"), actions=actions("exchange", (day, "dividend", 1.0)))
+    take("exchange", ["AAA"])
+    before = state(store)
+    halved = Parsed(bars=bars("exchange", scale=0.5), actions=actions("exchange", (day, "dividend", 0.5)))
+    exchange.answers["bars", "AAA"] = halved
+    write, seen = delivering.db.write_bars, []
+
+    def cut_off(store: Store, good: pd.DataFrame, **turn: Any) -> Any:
+        assert turn["within"].cursor.execute("SELECT value FROM market_data.actions WHERE replaced_at IS NULL")
+        assert turn["within"].cursor.fetchall() == [(0.5,)], "the actions are written"
+        seen.append(state(store))  # by somebody else
+        write(store, good, **turn)
+        raise DataError("Cut off.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delivering.db, "write_bars", cut_off)
+        assert take("exchange", ["AAA"]).symbols[0].status == "failed"
+    assert seen == [before]
+    assert state(store) == before
+    with store.begin() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM market_data.bar_revisions")) == 0
+
+    assert take("exchange", ["AAA"]).ok
+    assert state(store) == ([0.5], [close / 2 for close in before[1]])
+    with store.begin() as connection:
+        stamps = connection.scalars(
+            sa.text(
+                "SELECT recorded_at FROM market_data.actions WHERE replaced_at IS NULL "
+                "UNION SELECT replaced_at FROM market_data.actions WHERE replaced_at IS NOT NULL "
+                "UNION SELECT recorded_at FROM market_data.bars UNION SELECT replaced_at FROM market_data.bar_revisions"
+            )
+        ).all()
+    assert len(stamps) == 1, "prices and actions change at the same moment"
+
+
+def test_deliveries_and_decisions_at_once_do_not_block_each_other_for_good(
+    store: Store, take: Take, exchange: Vendor
+) -> None:
+    take("exchange", ["AAA"])
+    close = float(bars("exchange").loc[10, "close"])
+    columns = ("open", "high", "low", "close")
+    proposal = {
+        "symbol": "AAA", "source": "exchange", "ts": DAYS[10], "check_name": "hundredfold", "reason": "Doubled.",
+        "before": dict.fromkeys(columns, close), "after": dict.fromkeys(columns, close / 2),
+    }  # fmt: skip
+    propose_repairs(store, pd.DataFrame([proposal]))
+    good, _ = check_rows("actions", actions("exchange", ("2024-01-10", "dividend", 1.0)))
+    with ThreadPoolExecutor(3) as pool:
+        jobs = []
+        for turn in range(6):
+            jobs.append(pool.submit(take, "exchange", ["AAA"]))
+            jobs.append(
+                pool.submit(decide_repair, store, "AAA", "exchange", DAYS[10], "hundredfold", apply=turn % 2 == 0)
+            )
+            jobs.append(pool.submit(write_versions, store, "actions", good))
+        for job in jobs:
+            job.result(60)
+    assert read_panel(store, "AAA", source="exchange", adjust=False).close[10, 0] in {close, close / 2}
 
 
 def test_an_applied_repair_survives_the_next_delivery(store: Store, take: Take, exchange: Vendor) -> None:

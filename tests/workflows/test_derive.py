@@ -105,7 +105,11 @@ def test_another_version_of_the_code_stands_beside(session: Session, monkeypatch
     )
     monkeypatch.setattr(workflow, "code_version", lambda *parts: "next")
     assert derive(session, ["BBB"]).count == WriteCount(new=69 + 30)
-    assert read_derived(session.store, "momentum_252").columns.tolist() == ["BBB"]
+    newest = read_derived(session.store, "momentum_252")
+    assert newest.columns.tolist() == ["AAA", "BBB", *old.columns.drop(["AAA"])]
+    pd.testing.assert_series_equal(newest["AAA"].dropna(), old["AAA"], check_freq=False)
+    assert newest["BBB"].notna().sum() == 30
+    assert read_derived(session.store, "momentum_252", code_version="next").columns.tolist() == ["BBB"]
     pd.testing.assert_frame_equal(
         read_derived(session.store, "momentum_252", code_version=code_version(*CODE)), old, check_freq=False
     )

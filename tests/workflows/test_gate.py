@@ -183,9 +183,13 @@ def test_a_try_that_fails_ends_the_turn(store: Store) -> None:
         asked.append(1)
         raise UnreachableError("still down")
 
+    call = Call(Path("nowhere"), attempts=4, wait=0.001, gate=gate)
+    with pytest.raises(UnreachableError, match="still down"):
+        attempt(call, "acme", once)
+    assert len(asked) == 4
     with pytest.raises(PausedError, match="6 faults in a row, the last: still down"):
-        attempt(Call(Path("nowhere"), attempts=4, wait=0.001, gate=gate), "acme", once)
-    assert len(asked) == 1
+        attempt(call, "acme", once)
+    assert len(asked) == 4
 
 
 def test_answers_that_cannot_be_read_open_the_breaker(store: Store) -> None:

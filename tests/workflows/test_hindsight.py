@@ -15,9 +15,11 @@ from quantlib.strategies import MACross
 from quantlib.types import Instrument
 from quantlib.universe import Universe, UniverseList
 from quantlib.workflows.ingest import write_reference
+from quantlib.workflows.reading import runs_table
 from quantlib.workflows.reporting import build_report
 from quantlib.workflows.research import backtest_strategy, simulate_strategy
 from quantlib.workflows.session import Session
+from quantlib.workflows.worlds import ask, look_ahead
 
 KO = MACross(universe=("KO",), fast=5, slow=20)
 
@@ -66,9 +68,36 @@ def test_the_report_says_so(lab: Session, of_2015: Session) -> None:
         run = backtest_strategy(session, KO)
         worlds = [simulate_strategy(session, KO, name, n=5, horizon=5) for name in SIMULATORS]
         end = pd.Timestamp(run.panel.index[-1])
-        note = build_report(session, "sample", end, {"KO": run}, {"KO": worlds}, Costs()).recommendations[0].data_note
+        report = build_report(session, "sample", end, {"KO": run}, {"KO": worlds}, Costs())
+        note = report.recommendations[0].data_note
         assert ("selection-biased" in note) == bool(words)
         assert words in note
+        assert report.data_hindsight == run.hindsight
+
+
+def test_a_report_says_it_of_all_its_strategies_in_one_sentence(lab: Session) -> None:
+    runs = {symbol: backtest_strategy(lab, MACross(universe=(symbol,), fast=5, slow=20)) for symbol in ("KO", "PEP")}
+    worlds = {name: [simulate_strategy(lab, run.strategy, "gbm", n=5, horizon=5)] for name, run in runs.items()}
+    end = pd.Timestamp(runs["KO"].panel.index[-1])
+    report = build_report(lab, "sample", end, runs, worlds, Costs())
+    assert report.data_hindsight.startswith("KO and PEP were chosen")
+    assert report.data_hindsight.count("selection-biased") == 1
+
+
+def test_an_outlook_says_so(lab: Session, of_2015: Session) -> None:
+    extent = {"horizon": 5, "worlds": 5, "seed": 1, "compare": False}
+    for strategy in (KO, None):
+        asked = ask("KO", strategy, "gbm", {}, extent)
+        assert look_ahead(lab, asked).hindsight.startswith("KO was chosen from a list drawn up on 2025-06-30")
+        assert look_ahead(of_2015, asked).hindsight == ""
+
+
+def test_a_table_of_runs_says_which_are(lab: Session, of_2015: Session) -> None:
+    biased = backtest_strategy(lab, MACross(universe=("KO",), fast=7, slow=20))
+    free = backtest_strategy(of_2015, MACross(universe=("KO",), fast=8, slow=20))
+    table = runs_table(lab)
+    assert table.loc[biased.mlflow_run_id, "selection"] == "biased"
+    assert table.loc[free.mlflow_run_id, "selection"] == "free"
 
 
 def test_membership_is_stored_with_what_it_rests_on(lab: Session) -> None:

@@ -320,10 +320,10 @@ def test_a_failing_write_leaves_nothing_of_its_symbol(
 ) -> None:
     write = module.db.write_bars
 
-    def fail_late(store: Store, good: pd.DataFrame) -> Any:
+    def fail_late(store: Store, good: pd.DataFrame, **turn: Any) -> Any:
         if good["symbol"].iloc[0] == "BBB":
             good = good.assign(close=good["close"].where(good.index < 60, -1.0))  # the table refuses the second half
-        return write(store, good)
+        return write(store, good, **turn)
 
     monkeypatch.setattr(module.db, "write_bars", fail_late)
     result = take(["AAA", "BBB", "CCC"])

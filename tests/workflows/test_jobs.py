@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
+import keyring
 import pytest
 import sqlalchemy as sa
+from keyring.backend import KeyringBackend
 from pydantic import SecretStr
 
+from quantlib import settings
 from quantlib.errors import DataError, QuantError, SourceError
 from quantlib.settings import Settings
 from quantlib.sources import SOURCES
-from quantlib.sources.base import NoKeyError, UnreachableError
+from quantlib.sources.base import (
+    Ask,
+    BadKeyError,
+    Call,
+    LimitError,
+    NoKeyError,
+    NotFoundError,
+    Payload,
+    UnreachableError,
+)
 from quantlib.store import Store, coverage
 from quantlib.store.database import LostError
 from quantlib.store.job_worker import JobStoppedError, RunningJob, TryAgainError
 from quantlib.store.jobs import MOST_FAULTS, read_job
-from quantlib.workflows import tasks
+from quantlib.workflows import tasks, worker
 from quantlib.workflows.jobs import cancel_job, job_history, repeat_job, start_job
 from quantlib.workflows.session import Session
-from quantlib.workflows.tasks import TASKS, Outcome, StepArgs, Task
+from quantlib.workflows.tasks import TASKS, Outcome, PartlyError, StepArgs, Task
 from quantlib.workflows.worker import Reporter, run_job
 
 KEY = "k3y-of-nobody"
@@ -237,6 +251,62 @@ def test_a_vendor_that_does_not_answer_is_tried_again_and_given_up_in_the_end(
     assert job["said"].startswith(f"Given up after {MOST_FAULTS} attempts. sample: 0 new")
 
 
+def test_a_vendor_that_answers_in_part_is_asked_again_and_the_chain_goes_on_in_the_end(
+    session: Session, monkeypatch: pytest.MonkeyPatch, do: Callable[..., Any]
+) -> None:
+    ask = SOURCES["sample"].request
+
+    def some(wanted: Ask, call: Call) -> Payload:
+        if wanted.name != "KO":
+            raise LimitError("25 calls a day are used up.")
+        return ask(wanted, call)
+
+    monkeypatch.setitem(SOURCES, "sample", replace(SOURCES["sample"], request=some))
+    symbols = ["KO", "PEP", "MSFT", "JNJ", "PG"]
+    number = start_job(session, "ingest", {"source": "sample", "symbols": symbols}).id
+    for attempt in range(1, MOST_FAULTS):
+        with pytest.raises(TryAgainError, match=r"Left unanswered: 4 of 5\.") as caught:
+            do(number, attempt=attempt)
+        assert caught.value.seconds == tasks.AGAIN_SECONDS
+        assert read_job(session.store, number)["said"].startswith(f"Only part came of attempt {attempt}: sample: ")
+        assert len(job_history(session)) == 1, "what follows waits for the rest"
+    job = do(number, attempt=MOST_FAULTS)
+    assert job["status"] == "done"
+    assert job["said"].endswith(f"Left unanswered: 4 of 5. Given up after {MOST_FAULTS} attempts.")
+    assert list(job_history(session, open_only=True)["task"]) == ["quality"]
+
+
+def test_what_the_vendor_does_not_have_is_not_asked_for_again(
+    session: Session, monkeypatch: pytest.MonkeyPatch, do: Callable[..., Any]
+) -> None:
+    ask = SOURCES["sample"].request
+
+    def some(wanted: Ask, call: Call) -> Payload:
+        if wanted.name != "KO":
+            raise NotFoundError("No such symbol.")
+        return ask(wanted, call)
+
+    monkeypatch.setitem(SOURCES, "sample", replace(SOURCES["sample"], request=some))
+    job = do(start_job(session, "ingest", {"source": "sample", "symbols": ["KO", "PEP"]}).id)
+    assert job["status"] == "done"
+    assert "1 failed, first PEP: No such symbol." in job["said"]
+    assert "unanswered" not in job["said"]
+
+
+def test_a_refused_key_is_not_tried_again(
+    session: Session, monkeypatch: pytest.MonkeyPatch, do: Callable[..., Any]
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise BadKeyError("The key is not accepted.")
+
+    monkeypatch.setitem(SOURCES, "sample", replace(SOURCES["sample"], request=refuse))
+    symbols = ["KO", "PEP", "MSFT", "JNJ", "PG"]
+    number = start_job(session, "ingest", {"source": "sample", "symbols": symbols}).id
+    with pytest.raises(DataError, match=r"Left unanswered: 2 of 5\."):
+        do(number)
+    assert read_job(session.store, number)["outcome"] == "failed"
+
+
 # Faults
 
 
@@ -262,8 +332,75 @@ def test_an_unexpected_fault_shows_no_traceback_keeps_it_and_leaks_no_key(
     job = read_job(session.store, number)
     assert job["said"] == "An unexpected fault (ZeroDivisionError). The file logs/jobs.log has the details."
     assert "Traceback" in job["traceback"]
-    assert "api_key=***" in job["traceback"]
+    assert "api_key=…" in job["traceback"]
     assert KEY not in str(job) + "".join(said)
+
+
+CANARY = "c4nary/in+keyring"
+
+
+class Drawer(KeyringBackend):
+    """A keyring that has one key."""
+
+    priority = 1  # type: ignore[assignment]  # keyring's own is a property of the class
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return CANARY if username == "POLYGON_API_KEY" else None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError(f"a={CANARY}"),
+        SourceError(f"b={CANARY} c={quote_plus(CANARY)}"),
+        TryAgainError(5, f"d={CANARY}"),
+        LostError(f"e={CANARY}"),
+        PartlyError(5, Outcome(f"f={CANARY}")),
+        None,
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_key_of_the_keyring_is_written_nowhere(
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    do: Callable[..., Any],
+    said: list[str],
+    error: Exception | None,
+) -> None:
+    before = keyring.get_keyring()
+    keyring.set_keyring(Drawer())
+    monkeypatch.setattr(settings, "_keyring_said", {})
+    monkeypatch.setattr(settings, "_handed_out", set())
+
+    def work(here: Session, *_: Any) -> Outcome:
+        assert here.settings.credentials(["POLYGON_API_KEY"])["POLYGON_API_KEY"].get_secret_value() == CANARY
+        if error is None:
+            return Outcome(f"Done with {CANARY}.")
+        raise error
+
+    give(monkeypatch, "quality", work)
+    number = start_job(session, "quality").id
+    raised = ""
+    try:
+        with worker._logged(session.settings):
+            for _ in range(MOST_FAULTS):
+                with suppress(TryAgainError):
+                    do(number)
+                    break
+    except (QuantError, ZeroDivisionError) as caught:
+        raised = str(caught) if isinstance(error, TryAgainError | LostError) else ""
+    finally:
+        keyring.set_keyring(before)
+    written = (session.settings.home / "logs" / "jobs.log").read_text()
+    kept = read_job(session.store, number)
+    assert kept["outcome"]
+    for text in (str(kept), "".join(said), written, raised):
+        assert CANARY not in text
+        assert quote_plus(CANARY) not in text
+    assert "…" in written
 
 
 def test_a_lost_database_is_tried_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from database import Database
 from pydantic import SecretStr
 
 from quantlib.settings import Settings, utc_now
-from quantlib.store import Store
+from quantlib.store import Store, job_worker
+from quantlib.store.job_worker import Pace, work
 from quantlib.store.jobs import NewJob, add_job, cancel_job, read_job, read_jobs, workers_alive
 from quantlib.store.schedules import ScheduleRecord, read_occurrences, write_schedule
 from quantlib.workflows.session import Session
@@ -27,7 +29,8 @@ import os, sys, time
 from pathlib import Path
 from pydantic import SecretStr
 from quantlib.settings import Settings
-from quantlib.store.job_worker import Pace
+from quantlib.store.job_worker import Pace, TryAgainError
+from quantlib.store.jobs import NewJob, add_job
 from quantlib.workflows import schedule
 from quantlib.workflows.session import open_session
 from quantlib.workflows.tasks import TASKS, Outcome, StepArgs, Task
@@ -52,6 +55,14 @@ def stuck(session, args, progress):
     time.sleep(60)
 
 TASKS["stuck"] = Task("Stuck", StepArgs, stuck, lambda _: "stuck")
+def again(session, args, progress):
+    if not (Path(sys.argv[3]) / "met").exists():
+        (Path(sys.argv[3]) / "met").touch()
+        add_job(session.store, NewJob("again", lock="again"))
+        raise TryAgainError(3600, "Not now.")
+    return Outcome("Now.")
+
+TASKS["again"] = Task("Again", StepArgs, again, lambda _: "again")
 TASKS["after"] = Task("After", StepArgs, lambda *_: Outcome("Reached."), lambda _: "after")
 session = open_session(Settings(home=home, database_url=SecretStr(url) if url else None, _env_file=None))
 object.__setattr__(session.settings, "home", logs)
@@ -147,6 +158,52 @@ def test_a_worker_told_to_end_leaves_its_job_to_the_next(
     worker()
     until(lambda: status(session, job) == "done")
     assert steps(session) == list(range(25))
+
+
+@pytest.mark.parametrize("task", ["steps", "stuck"])
+def test_a_job_of_a_worker_told_to_end_gives_way_to_an_equal_one_that_waits(
+    session: Session, worker: Callable[[], subprocess.Popen[str]], task: str
+) -> None:
+    first, process = add_job(session.store, NewJob(task, lock=task)).id, worker()
+    until(lambda: read_job(session.store, first)["label"] != "")
+    heir = add_job(session.store, NewJob(task, lock=task)).id
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=8) == 0
+    assert [status(session, number) for number in (first, heir)] == ["cancelled", "waiting"]
+    assert read_job(session.store, first)["said"].endswith(f"Job {heir}, which does the same, takes over.")
+
+
+def test_a_job_to_be_tried_again_gives_way_to_an_equal_one_that_waits(
+    session: Session, worker: Callable[[], subprocess.Popen[str]]
+) -> None:
+    first = add_job(session.store, NewJob("again", lock="again")).id
+    worker()
+    until(lambda: read_jobs(session.store, open_only=True).empty)
+    heir, before = read_jobs(session.store).to_dict("records")
+    assert (before["id"], before["status"]) == (first, "cancelled")
+    assert before["said"] == f"It did not come to its end. Job {heir['id']}, which does the same, takes over."
+    assert (heir["status"], heir["said"]) == ("done", "Now.")
+
+
+def test_a_fault_with_dead_workers_jobs_stops_no_schedule(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(job_worker, "recover_jobs", broken)
+    ticked: list[int] = []
+
+    async def live() -> None:
+        ended = asyncio.Event()
+
+        def tick() -> None:
+            ticked.append(1)
+            loop.call_soon_threadsafe(ended.set)
+
+        loop = asyncio.get_running_loop()
+        await asyncio.wait_for(work(store, [], lambda _: None, tick, ended=ended, pace=Pace(tick=0.1)), 20)
+
+    asyncio.run(live())
+    assert ticked
 
 
 def test_a_worker_told_to_end_does_not_wait_for_a_long_step(

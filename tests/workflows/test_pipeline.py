@@ -237,6 +237,32 @@ def test_one_symbol_of_a_newer_source_does_not_hide_the_others(store: Store, tmp
         choose_source(mine)
 
 
+def test_a_quote_of_every_symbol_does_not_put_its_source_in_force(store: Store, tmp_path: Path) -> None:
+    session = Session(Settings(home=tmp_path, _env_file=None), store)
+    needed = sorted({symbol for strategy in READY.values() for symbol in strategy.symbols})
+
+    def load(source: str, days: pd.DatetimeIndex, symbols: list[str]) -> None:
+        frame = pd.DataFrame([(s, d) for s in symbols for d in days], columns=["symbol", "ts"])
+        bars = frame.assign(close=60.0, source=source).reindex(columns=list(BAR_COLUMNS))
+        write_bars(store, check_bars(bars)[0])
+
+    end = pd.Timestamp("2024-06-28")
+    load("finnhub", pd.DatetimeIndex([end]), needed)
+    assert choose_source(session) == "finnhub"
+    load("yahoo", pd.bdate_range(end=end - pd.Timedelta(days=1), periods=750), needed)
+    assert choose_source(session) == "yahoo"
+    # As many symbols and more years: of two that are as fresh the lower number, of others the fresh one.
+    load("polygon", pd.bdate_range(end=end, periods=800), needed)
+    assert choose_source(session) == "yahoo"
+    load("polygon", pd.bdate_range(start=end, periods=10), needed)
+    assert choose_source(session) == "polygon"
+    load("yahoo", pd.bdate_range(start=end, periods=10), needed[1:])
+    assert choose_source(session) == "yahoo"
+    # More symbols come before a lower number.
+    load("sample", pd.bdate_range(end="2022-12-28", periods=800), [*needed, "KODK"])
+    assert choose_source(session) == "yahoo"
+
+
 def test_runs_are_logged_again_where_mlflow_has_been_cleared(session: Session, tmp_path: Path) -> None:
     run = backtest_strategy(session, READY["Coke against Pepsi"], name="Coke against Pepsi")
     cleared = Session(session.settings.model_copy(update={"home": tmp_path}), session.store)

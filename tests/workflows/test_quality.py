@@ -11,7 +11,18 @@ import pytest
 from quantlib.errors import DataError
 from quantlib.quality import calendar_of, sessions
 from quantlib.settings import Settings
-from quantlib.store import Store, check_bars, read_bars, read_grades, read_panel, read_repairs, write_bars
+from quantlib.sources.base import bars_frame
+from quantlib.store import (
+    Store,
+    check_bars,
+    propose_repairs,
+    read_bars,
+    read_grades,
+    read_panel,
+    read_repairs,
+    write_bars,
+)
+from quantlib.store.dates import stored_dates
 from quantlib.workflows.quality import (
     check_quality,
     coverage_matrix,
@@ -21,6 +32,7 @@ from quantlib.workflows.quality import (
     freshness,
     repairs,
 )
+from quantlib.workflows.research import load_panel, shared_panel
 from quantlib.workflows.session import Session
 
 NOW = pd.Timestamp("2024-03-11 12:00", tz="UTC").to_pydatetime()  # a Monday before the open in New York
@@ -90,6 +102,21 @@ def test_a_hundredfold_bar_is_graded_and_a_repair_proposed_once(session: Session
     assert stored.loc[day, "close"] == ko.loc[100, "close"]
 
 
+def test_a_proposal_whose_fault_is_gone_is_withdrawn(session: Session) -> None:
+    right = [series("KO", "yahoo", 1), series("PEP", "yahoo", 2)]
+    wrong = [one.copy() for one in right]
+    for one in wrong:
+        one.loc[100, ["open", "high", "low", "close", "adj_close"]] *= 100
+    load(session.store, *wrong)
+    check_quality(session, now=NOW)
+    assert read_repairs(session.store)["symbol"].tolist() == ["KO", "PEP"]
+    load(session.store, *right)
+    assert check_quality(session, symbols=["KO"], now=NOW).repairs.changed == 1
+    assert read_repairs(session.store)["symbol"].tolist() == ["PEP"], "of what was not checked nothing is known"
+    check_quality(session, now=NOW)
+    assert read_repairs(session.store).empty
+
+
 def test_a_doubt_that_is_gone_is_taken_back(session: Session) -> None:
     ko = series("KO", "yahoo", 1)
     load(session.store, ko.drop(index=50))
@@ -140,6 +167,37 @@ def test_freshness_counts_sessions_of_each_calendar(session: Session) -> None:
     assert pd.isna(table.loc[("KO", "sample"), "expected"])
     assert table.loc[("KO", "yahoo"), "expected"] == pd.Timestamp("2024-03-08")
     assert table.loc[("PEP", "yahoo"), "doubted"] == 3  # two days inside, and the first of those since the last
+
+
+def test_an_extra_bar_makes_up_for_no_missing_one(session: Session) -> None:
+    ko = series("KO", "yahoo", 1)
+    wednesdays = ko.index[ko["ts"].dt.day_of_week == 2][5:9]
+    friday = ko.index[ko["ts"].dt.day_of_week == 4][20]
+    ko.loc[friday, "ts"] += pd.Timedelta(days=1)
+    load(session.store, ko.drop(index=wednesdays), series("PEP", "yahoo", 2), series("KO", "sample", 3))
+    table = freshness(session, NOW).set_index(["symbol", "source"])
+    assert table["missing"].to_dict() == {("KO", "yahoo"): 5, ("PEP", "yahoo"): 0, ("KO", "sample"): 0}
+    assert stored_dates(session.store, symbols=["PEP"]).keys() == {("PEP", "yahoo")}
+
+
+def test_a_matrix_takes_the_moment_it_is_asked_for(session: Session) -> None:
+    load(session.store, series("KO", "yahoo", 1, start="2024-01-02", end="2024-03-08"))
+    assert coverage_matrix(session, None, "month", NOW).loc["KO"].tolist() == [1.0, 1.0, 1.0]
+    later = pd.Timestamp("2024-03-16 12:00", tz="UTC").to_pydatetime()
+    assert coverage_matrix(session, None, "month", later).loc["KO", "2024-03"] == 6 / 11
+
+
+@pytest.mark.parametrize("stale", [["KO"], ["KO", "PEP"]])
+def test_a_shared_panel_is_late_where_a_series_has_stopped(session: Session, stale: list[str]) -> None:
+    ends = {symbol: "2024-02-23" if symbol in stale else "2024-03-08" for symbol in ("KO", "PEP")}
+    load(session.store, *(series(symbol, "yahoo", i, end=end) for i, (symbol, end) in enumerate(ends.items())))
+    check_quality(session, now=NOW)
+    assert load_panel(session, ["KO", "PEP"]).grade == "late"
+    shared = shared_panel(session, ["KO", "PEP"])
+    assert shared.index[-1] == pd.Timestamp("2024-02-23")
+    assert shared.grade == shared.complete().grade == "late"
+    assert {flag.symbol for flag in shared.flags} == set(stale)
+    assert shared_panel(session, ["KO", "PEP"], end="2024-02-20").grade == "ok", "nothing was late then"
 
 
 def test_a_bar_is_not_late_in_the_first_hours_after_the_close(session: Session) -> None:
@@ -199,3 +257,22 @@ def test_a_repair_of_exchanged_days_puts_both_back(session: Session) -> None:
     stored = read_bars(session.store, source="binance").sort_values("ts", ignore_index=True)
     np.testing.assert_allclose(stored[columns], right[columns])
     assert check_quality(session, now=NOW).findings["check_name"].isin(["missing_sessions"]).all()
+
+
+def test_two_exchanged_days_are_mended_together_and_put_back_together(store: Store, tmp_path: Path) -> None:
+    days = pd.bdate_range("2024-01-01", periods=4).as_unit("us")
+    close = pd.Series([10.0, 12.0, 11.0, 13.0])
+    frame = pd.DataFrame({"ts": days, "open": close, "high": close, "low": close, "close": close, "volume": 1.0})
+    write_bars(store, check_bars(bars_frame(frame, "AAA", "vendor"))[0])
+    halves = [
+        {"symbol": "AAA", "source": "vendor", "ts": days[i], "check_name": "swapped_days", "reason": "Exchanged.",
+         "before": {"close": close[i], "open": close[i], "high": close[i], "low": close[i]},
+         "after": {"close": close[k], "open": close[k], "high": close[k], "low": close[k]}}
+        for i, k in ((1, 2), (2, 1))
+    ]  # fmt: skip
+    propose_repairs(store, pd.DataFrame(halves))
+    session = Session(Settings(home=tmp_path, _env_file=None), store)
+    assert decide(session, "AAA", "vendor", days[2], "swapped_days", apply=True) == (days[2], days[1])
+    assert read_panel(store, "AAA").close[:, 0].tolist() == [10.0, 11.0, 12.0, 13.0]
+    assert decide(session, "AAA", "vendor", days[1], "swapped_days", apply=False) == (days[1], days[2])
+    assert read_panel(store, "AAA").close[:, 0].tolist() == [10.0, 12.0, 11.0, 13.0]

@@ -86,6 +86,18 @@ def test_every_source_of_the_registry_is_listed(session: Session) -> None:
     assert [one.name for one in list_sources(session)][-1] == "sample", "what is asked first comes first"
 
 
+def test_a_vault_that_is_away_shows_where_its_keys_are_needed(store: Store, tmp_path: Path) -> None:
+    away = Settings(
+        home=tmp_path, _env_file=None, fred_api_key="canary", vault_addr="http://127.0.0.1:1", vault_token="t"
+    )
+    listed = {one.name: one for one in list_sources(Session(away, store))}
+    assert listed.keys() == SOURCES.keys()
+    assert (listed["sample"].key, listed["fred"].key) == ("not needed", "present")
+    for name in ("finnhub", "coingecko"):
+        assert listed[name].key.startswith("unknown: The Vault at http://127.0.0.1:1 is not reachable")
+        assert listed[name].missing == ()
+
+
 def test_quota_success_and_last_error_are_told(session: Session, registry: dict[str, Source]) -> None:
     rates = (Rate(3, 60), Rate(25, 86_400))
     registry["acme"] = vendor("acme", 2, rates=rates)

@@ -101,6 +101,7 @@ CREATE TABLE market_data.repairs (
     status      text NOT NULL DEFAULT 'proposed' CHECK (status IN ('proposed', 'applied', 'dismissed')),
     proposed_at timestamptz NOT NULL DEFAULT now(),
     decided_at  timestamptz,
+    doubt       jsonb CHECK (jsonb_typeof(doubt) = 'object'),
     PRIMARY KEY (symbol, source, ts, check_name)
 );
 """
@@ -109,14 +110,18 @@ CANONICAL = """
 CREATE VIEW market_data.canonical_bars AS
 SELECT b.*
 FROM (SELECT DISTINCT ON (symbol) symbol, source
-      FROM (SELECT symbol, source, max(ts) AS last, max(max(ts)) OVER (PARTITION BY symbol) AS newest
-            FROM market_data.bars GROUP BY symbol, source) series
+      FROM (SELECT *, max(last) OVER (PARTITION BY symbol) AS newest
+            FROM (SELECT symbol, source, max(ts) AS last, max(ts) - min(ts) AS days,
+                         max(max(ts) - min(ts)) OVER (PARTITION BY symbol) AS longest
+                  FROM market_data.bars GROUP BY symbol, source) series
+            WHERE days >= least(365, longest / 2.0)) candidates
       LEFT JOIN market_data.sources USING (source)
       WHERE newest - last <= 10
       ORDER BY symbol, priority NULLS LAST, source COLLATE "C") chosen
 JOIN market_data.bars b USING (symbol, source);
 COMMENT ON VIEW market_data.canonical_bars IS
-    'Bars of each symbol from one source: the first by priority of those at most 10 days older than the newest';
+    'Bars of each symbol from one source: of those that span a year, or half of the longest span, and end at most '
+    '10 days before the newest of these, the first by priority';
 """
 
 EVENTS = f"""
