@@ -90,3 +90,24 @@ def store(_migrated: tuple[Store, str]) -> Store:
         for table in connection.scalars(sa.text("SELECT tablename FROM pg_tables WHERE schemaname = 'quota'")).all():
             connection.execute(sa.text(f'DROP TABLE quota."{table}"'))  # made anew with the vendor's next call
     return store
+
+
+#: Folders whose tests start their databases by other means than the fixture.
+ON_A_DATABASE = ("app", "cli", "notebooks", "pages", "services", "store", "workflows")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--with-database", action="store_true", help="only tests that use a database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests that no server can change, where that is asked for."""
+    if not config.getoption("--with-database"):
+        return
+    kept, left = [], []
+    for item in items:
+        folder = item.path.relative_to(config.rootpath / "tests").parts[0]
+        uses = folder in ON_A_DATABASE or "database" in getattr(item, "fixturenames", ())
+        (kept if uses else left).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left)

@@ -61,7 +61,7 @@ def test_every_stage_runs_in_order(clone: Path) -> None:
         "make lint",
         "make test",
         "timescaledb.py run -- true",
-        "timescaledb.py run -- .venv/bin/python -m pytest -m not browser and not notebook",
+        "timescaledb.py run -- .venv/bin/python -m pytest -m not browser and not notebook --with-database",
         "-m pytest -m browser",
         "-m pytest -m notebook",
     ]
