@@ -8,7 +8,7 @@ STAMP := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fix app notebook mlflow report bench db-shell migrate pipeline worker lock clean
+.PHONY: help setup run test coverage lint fix app notebook mlflow report bench db-shell migrate pipeline worker lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,10 @@ run: $(STAMP) ## set up, run the whole pipeline, serve the app and the MLflow UI
 	@exec $(BIN)/workbench run $(ARGS)
 
 test: $(STAMP) ## run the tests on the embedded database
-	@$(BIN)/python -m pytest -m "not browser and not notebook" --cov --cov-report=term:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest -m "not browser and not notebook" --numprocesses=2 --dist=loadfile $(ARGS)
+
+coverage: $(STAMP) ## run the tests and say which lines none of them reaches
+	@$(BIN)/python -m pytest -m "not browser and not notebook" --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: $(STAMP) ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

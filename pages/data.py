@@ -6,7 +6,6 @@ from app import data_jobs, data_quality
 from app.cache import hour, keep
 from app.layout import empty, question, strip, tabs
 from quantlib.charts.numbers import count, percent
-from quantlib.sources import SOURCES
 from quantlib.workflows.quality import freshness, repairs
 
 
@@ -19,8 +18,8 @@ def main() -> None:
     if rows.empty:
         empty("There are no prices yet.", "Run `make run`, or `workbench ingest`, and reload this page.")
     live = rows[~rows["ended"]]
-    sample = all(source in SOURCES and SOURCES[source].sample for source in rows["source"])
-    strip({"newest bar": f"{rows['last'].max():%Y-%m-%d}", "symbols": count(rows["symbol"].nunique())}, sample=sample)
+    newest = f"{rows['last'].max():%Y-%m-%d}"
+    strip({"newest bar": newest, "symbols": count(rows["symbol"].nunique())}, sample=live.empty)
     with st.container(horizontal=True):
         st.metric("Series", count(len(rows)), border=True, help="One a symbol and source.")
         current = percent((live["behind"] == 0).mean()) if len(live) else "–"
@@ -32,6 +31,8 @@ def main() -> None:
         st.metric("Repairs proposed", count(open_ones), border=True)
     if ended := len(rows) - len(live):
         st.caption(f"{count(ended)} series have ended (a sample, files, delisted), so they cannot be behind.")
+    if not rows["doubted"].any():
+        st.caption("No bar is doubted. The checks run nightly where a worker runs, and with `workbench quality check`.")
     tabs(
         {
             "Freshness": lambda: data_quality.fresh(rows),

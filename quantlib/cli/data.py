@@ -91,6 +91,8 @@ def _print_ingest(result: IngestResult) -> None:
     for reason, count in result.rejected.items():
         console.print(f"Rejected: {reason} ({count:,})", soft_wrap=True, markup=False)
     console.print(result.headline, soft_wrap=True, markup=False)
+    if result.total.new or result.total.changed:
+        console.print("`workbench quality check` looks for faults the door cannot see.")
 
 
 def sources() -> None:
