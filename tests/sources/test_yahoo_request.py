@@ -116,7 +116,7 @@ def test_every_attempt_passes_the_gate(fetch: Fetch, vendor: Any) -> None:
 
     vendor.answers = [(500, "no", 0)] * 2 + [(200, "{}", 0)]
     fetch(gate=Gate())
-    assert seen == ["yahoo enters", "yahoo UnreachableError", "yahoo enters"]
+    assert seen == ["yahoo enters", "yahoo enters"], "a question that is answered in the end is no fault"
 
 
 def test_earnings_dates_are_asked_for_on_the_page_the_client_reads(fetch: Fetch, vendor: Any) -> None:
