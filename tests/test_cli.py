@@ -18,6 +18,7 @@ from database import Database
 
 import quantlib
 from quantlib import cli
+from quantlib.cli import terminal
 from quantlib.settings import get_settings
 from quantlib.sources import SOURCES
 from quantlib.sources.base import Ask, Call, Payload
@@ -44,7 +45,7 @@ def workbench(
     else:
         monkeypatch.delenv("DATABASE_URL", raising=False)
         monkeypatch.setenv("WORKBENCH_HOME", str(database.home))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(terminal.console, "width", 200)  # whatever COLUMNS was when it was made
 
     def run(*arguments: str) -> tuple[int, str, str]:
         get_settings.cache_clear()

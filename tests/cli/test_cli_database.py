@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from quantlib import cli
+from quantlib.cli import terminal
 from quantlib.settings import get_settings
 from quantlib.store import Store, check_bars, embedded, write_bars
 from quantlib.store.transfer import checksums
@@ -22,7 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def workbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs `workbench` in a home folder: exit code, output, errors."""
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(terminal.console, "width", 200)  # whatever COLUMNS was when it was made
 
     def run(home: Path, *arguments: str) -> tuple[int, str, str]:
         monkeypatch.setenv("WORKBENCH_HOME", str(home))

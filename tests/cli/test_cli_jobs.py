@@ -13,6 +13,7 @@ import pytest
 from database import Database
 
 from quantlib import cli
+from quantlib.cli import terminal
 from quantlib.settings import get_settings
 from quantlib.store import Store, coverage
 from quantlib.store.jobs import read_job, read_jobs
@@ -25,7 +26,7 @@ Run = Callable[..., tuple[int, str, str]]
 def home(monkeypatch: pytest.MonkeyPatch, database: Database, store: Store, tmp_path: Path) -> Path:
     """Return the home folder of the commands, on the clean test database."""
     assert store
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(terminal.console, "width", 200)  # whatever COLUMNS was when it was made
     if database.url:
         monkeypatch.setenv("DATABASE_URL", database.url)
     else:

@@ -30,6 +30,8 @@ BAR = "INSERT INTO market_data.bars (symbol, source, ts, close, recorded_at) VAL
 @pytest.mark.parametrize("theirs", ["actions", "bars"])
 def test_mark_notices_what_is_stamped_before_and_committed_after_something_else(store: Store, theirs: str) -> None:
     early, late = "2024-05-01 10:00Z", "2024-05-01 10:01Z"
+    # A new chunk of a hypertable is made by one writer at a time, and both write from this one thread.
+    run(store, BAR.format("2024-01-04", early))
     with store.begin() as connection:
         if theirs == "bars":
             connection.exec_driver_sql(BAR.format("2024-01-03", early))

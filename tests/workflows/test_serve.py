@@ -50,8 +50,9 @@ def test_one_signal_stops_every_service_and_ends_well(number: signal.Signals, tm
     script = tmp_path / "run.py"
     script.write_text(
         textwrap.dedent(f"""
-        import sys
+        import signal, sys
         from quantlib.workflows.serve import Service, serve
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal; a parent may have it ignored
         services = [
             Service("web", [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"],
                     "127.0.0.1", port, "WEB_PORT", "/page")
@@ -71,7 +72,7 @@ def test_one_signal_stops_every_service_and_ends_well(number: signal.Signals, tm
     assert all(map(listening, ports))
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=30) == 0
     process.stdout.close()
     gone, alive = psutil.wait_procs(children, timeout=5)
     assert len(gone) >= 2
