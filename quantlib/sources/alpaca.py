@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Any
 
 import pandas as pd
 from pydantic import AwareDatetime, Field
@@ -28,10 +27,20 @@ from quantlib.sources.base import (
     Parsed,
     PartialError,
     Payload,
-    bars_frame,
     within,
 )
-from quantlib.sources.reading import NEW_YORK, ActionRow, Part, actions_frame, bundle, ended, read, unbundle, us_ticker
+from quantlib.sources.reading import (
+    ActionRow,
+    BarLine,
+    Part,
+    actions_frame,
+    bundle,
+    check_ticker,
+    read,
+    unbundle,
+    us_bars,
+    us_ticker,
+)
 from quantlib.sources.transport import Answer, brief, get
 
 NAME, TITLE = "alpaca", "Alpaca"
@@ -46,13 +55,8 @@ class _Fault(Part):
     message: str | None = None
 
 
-class _Bar(Part):
+class _Bar(BarLine):
     moment: AwareDatetime = Field(alias="t")
-    open: float = Field(alias="o")
-    high: float = Field(alias="h")
-    low: float = Field(alias="l")
-    close: float = Field(alias="c")
-    volume: float | None = Field(default=None, alias="v")
 
 
 class _Page(Part):
@@ -180,17 +184,13 @@ def _parse_bars(payload: Payload) -> Parsed:
     pages = [read(_Bars, text, payload, TITLE) for text in parts["bars"]]
     actions = [read(_ActionPage, text, payload, TITLE) for text in parts["actions"]]
     _whole(payload, pages[-1], actions[-1])
-    ticker = payload.name.replace("-", ".")
-    rows: list[dict[str, Any]] = []
+    rows: list[_Bar] = []
     for page in pages:
         for of, found in (page.bars or {}).items():
-            _check(payload, of, ticker)
-            rows += [one.model_dump() for one in found]
-    frame = pd.DataFrame(rows, columns=list(_Bar.model_fields))
-    moments = pd.to_datetime(frame.pop("moment"), utc=True).dt.tz_convert(NEW_YORK)
-    frame["ts"] = moments.dt.tz_localize(None).dt.normalize().astype("datetime64[us]")
-    bars = within(bars_frame(frame, payload.name, payload.source), "ts", payload).sort_values("ts", kind="stable")
-    bars, note = ended(bars, parts["answered"][0])
+            check_ticker(payload, of, TITLE)
+            rows += found
+    moments = pd.to_datetime([row.moment for row in rows], utc=True)
+    bars, note = us_bars(rows, moments, payload, parts["answered"][0])
     if bars.empty:
         raise EmptyError(f"{TITLE} has no finished session of {payload.name} in the span asked for.")
     lines: list[ActionRow] = []
@@ -198,13 +198,13 @@ def _parse_bars(payload: Payload) -> Parsed:
         cash, more = group.cash_dividends, group.stock_dividends
         splits = [*group.forward_splits, *group.reverse_splits]
         for symbol in [one.symbol for one in (*cash, *more)] + [one.symbol for one in splits]:
-            _check(payload, symbol, ticker)
+            check_ticker(payload, symbol, TITLE)
         lines += [ActionRow(one.day, "dividend", one.rate) for one in cash]
         lines += [ActionRow(one.day, "split", 1 + one.rate) for one in more]
         lines += [ActionRow(split.day, "split", split.new / split.old) for split in splits]
     table = within(actions_frame(lines, payload.name, payload.source), "ts", payload)
     notes = (f"{payload.name}: {note}",) if note else ()
-    return Parsed(bars=bars.reset_index(drop=True), actions=table, notes=notes)
+    return Parsed(bars=bars, actions=table, notes=notes)
 
 
 def _parse_news(payload: Payload) -> Parsed:
@@ -232,11 +232,6 @@ def _parse_news(payload: Payload) -> Parsed:
 def _whole(payload: Payload, *last: _Page) -> None:
     if any(page.token for page in last):
         raise PartialError(f"{TITLE} has more pages for {payload.name} than were fetched. Ask for a shorter span.")
-
-
-def _check(payload: Payload, symbol: str, ticker: str) -> None:
-    if symbol != ticker:
-        raise FormatError(f"Asked {TITLE} for {payload.name} and got {brief(symbol)}; nothing was read.")
 
 
 def _spelt(symbol: str) -> str:

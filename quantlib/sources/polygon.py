@@ -26,10 +26,20 @@ from quantlib.sources.base import (
     Parsed,
     PartialError,
     Payload,
-    bars_frame,
     within,
 )
-from quantlib.sources.reading import NEW_YORK, ActionRow, Part, actions_frame, bundle, ended, read, unbundle, us_ticker
+from quantlib.sources.reading import (
+    ActionRow,
+    BarLine,
+    Part,
+    actions_frame,
+    bundle,
+    check_ticker,
+    read,
+    unbundle,
+    us_bars,
+    us_ticker,
+)
 from quantlib.sources.transport import Answer, brief, get
 
 NAME, TITLE = "polygon", "Polygon"
@@ -49,13 +59,8 @@ class _Fault(Part):
     message: str | None = None
 
 
-class _Bar(Part):
+class _Bar(BarLine):
     moment: Moment = Field(alias="t")
-    open: float = Field(alias="o")
-    high: float = Field(alias="h")
-    low: float = Field(alias="l")
-    close: float = Field(alias="c")
-    volume: float | None = Field(default=None, alias="v")
 
 
 class _Bars(Part):
@@ -168,7 +173,7 @@ def parse(payload: Payload) -> Parsed:
     parts = unbundle(payload, TITLE, _PARTS)
     rows: list[_Bar] = []
     for page in (pages := [read(_Bars, text, payload, TITLE) for text in parts["bars"]]):
-        _check(payload, page.ticker)
+        check_ticker(payload, page.ticker, TITLE)
         if page.adjusted:
             raise FormatError(f"{TITLE} answered {payload.name} with split-adjusted prices; asked for raw ones.")
         given = page.results or []
@@ -182,13 +187,10 @@ def parse(payload: Payload) -> Parsed:
     dividends = [one for page in paid_pages for one in page.results]
     splits = [one for page in split_pages for one in page.results]
     for ticker in {one.ticker for one in dividends} | {one.ticker for one in splits}:
-        _check(payload, ticker)
+        check_ticker(payload, ticker, TITLE)
 
-    frame = pd.DataFrame([row.model_dump() for row in rows], columns=list(_Bar.model_fields))
-    moments = pd.to_datetime(frame.pop("moment"), unit="ms", utc=True).dt.tz_convert(NEW_YORK)
-    frame["ts"] = moments.dt.tz_localize(None).dt.normalize().astype("datetime64[us]")
-    bars = within(bars_frame(frame, payload.name, payload.source), "ts", payload).sort_values("ts", kind="stable")
-    bars, note = ended(bars, parts["answered"][0])
+    moments = pd.to_datetime([row.moment for row in rows], unit="ms", utc=True)
+    bars, note = us_bars(rows, moments, payload, parts["answered"][0])
     notes = [note] if note else []
     if bars.empty:
         raise EmptyError(
@@ -201,12 +203,7 @@ def parse(payload: Payload) -> Parsed:
         else:
             notes.append(f"a dividend of {paid.day} in {brief(paid.currency)} is left out.")
     actions = within(actions_frame(found, payload.name, payload.source), "ts", payload)
-    return Parsed(bars=bars.reset_index(drop=True), actions=actions, notes=tuple(f"{payload.name}: {n}" for n in notes))
-
-
-def _check(payload: Payload, ticker: str) -> None:
-    if ticker != payload.name.replace("-", "."):
-        raise FormatError(f"Asked {TITLE} for {payload.name} and got {brief(ticker)}; nothing was read.")
+    return Parsed(bars=bars, actions=actions, notes=tuple(f"{payload.name}: {n}" for n in notes))
 
 
 def _refuse(payload: Payload) -> None:

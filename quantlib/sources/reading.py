@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple, TypeVar
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from quantlib.models import MODELS
-from quantlib.sources.base import FormatError, NotFoundError, Payload
+from quantlib.sources.base import FormatError, NotFoundError, Payload, bars_frame, within
 from quantlib.sources.bodies import strange
 from quantlib.sources.transport import brief
 
@@ -26,6 +26,16 @@ class Part(BaseModel):
 
     # Strict: a number that arrives as text is a changed format, not something to guess at.
     model_config = ConfigDict(strict=True, frozen=True)
+
+
+class BarLine(Part):
+    """A bar under the letters most US vendors use; each adds its own form of the moment."""
+
+    open: float = Field(alias="o")
+    high: float = Field(alias="h")
+    low: float = Field(alias="l")
+    close: float = Field(alias="c")
+    volume: float | None = Field(default=None, alias="v")
 
 
 P = TypeVar("P", bound=BaseModel)
@@ -95,6 +105,12 @@ def us_ticker(symbol: str, title: str) -> str:
     return symbol.replace("-", ".")
 
 
+def check_ticker(payload: Payload, ticker: str, title: str) -> None:
+    """Refuse an answer about another US stock than the one asked for."""
+    if ticker != payload.name.replace("-", "."):
+        raise FormatError(f"Asked {title} for {payload.name} and got {brief(ticker)}; nothing was read.")
+
+
 class ActionRow(NamedTuple):
     """A dividend or split as one line of an answer says it."""
 
@@ -123,6 +139,29 @@ def actions_frame(rows: Iterable[ActionRow], symbol: str, source: str) -> pd.Dat
     days = frame.groupby(["symbol", "source", "ts", "kind"], sort=False)["value"]
     whole = days.sum().where(days.sum().index.get_level_values("kind") == "dividend", days.prod())
     return whole.reset_index()[columns]
+
+
+def us_bars(
+    lines: Sequence[BarLine], moments: pd.DatetimeIndex, payload: Payload, answered: str
+) -> tuple[pd.DataFrame, str]:
+    """Return the bars of ended US sessions within the payload's span by date, and a note on what is left out.
+
+    Parameters
+    ----------
+    lines
+        Bars as the vendor says them.
+    moments
+        When each began, with a zone; its day in New York is the session's date.
+    payload
+        What was asked.
+    answered
+        As in `ended`.
+    """
+    frame = pd.DataFrame([line.model_dump() for line in lines], columns=list(BarLine.model_fields))
+    frame["ts"] = moments.tz_convert(NEW_YORK).tz_localize(None).normalize().as_unit("us")
+    bars = within(bars_frame(frame, payload.name, payload.source), "ts", payload).sort_values("ts", kind="stable")
+    known, note = ended(bars, answered)
+    return known.reset_index(drop=True), note
 
 
 def ended(bars: pd.DataFrame, answered: str) -> tuple[pd.DataFrame, str]:
