@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +9,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from quantlib import cli
-from quantlib.cli import terminal
-from quantlib.settings import get_settings
 from quantlib.store import Store, check_bars, embedded, write_bars
 from quantlib.store.transfer import checksums
 from quantlib.types import BAR_COLUMNS, Panel
@@ -21,23 +17,12 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def workbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def workbench(monkeypatch: pytest.MonkeyPatch, invoke: Run) -> Run:
     """Return a function that runs `workbench` in a home folder: exit code, output, errors."""
-    monkeypatch.setattr(terminal.console, "width", 200)  # whatever COLUMNS was when it was made
 
     def run(home: Path, *arguments: str) -> tuple[int, str, str]:
         monkeypatch.setenv("WORKBENCH_HOME", str(home))
-        get_settings.cache_clear()
-        monkeypatch.setattr(sys, "argv", ["workbench", *arguments])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        finally:
-            get_settings.cache_clear()
-        out = capsys.readouterr()
-        return code, out.out, out.err
+        return invoke(*arguments)
 
     return run
 

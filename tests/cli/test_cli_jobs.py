@@ -10,51 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from database import Database
 
-from quantlib import cli
-from quantlib.cli import terminal
-from quantlib.settings import get_settings
 from quantlib.store import Store, coverage
 from quantlib.store.jobs import read_job, read_jobs
 from quantlib.workflows.schedule import DEFAULTS
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def home(monkeypatch: pytest.MonkeyPatch, database: Database, store: Store, tmp_path: Path) -> Path:
-    """Return the home folder of the commands, on the clean test database."""
-    assert store
-    monkeypatch.setattr(terminal.console, "width", 200)  # whatever COLUMNS was when it was made
-    if database.url:
-        monkeypatch.setenv("DATABASE_URL", database.url)
-    else:
-        monkeypatch.delenv("DATABASE_URL", raising=False)
-    home = tmp_path if database.url else database.home
-    monkeypatch.setenv("WORKBENCH_HOME", str(home))
-    return home
-
-
-@pytest.fixture
-def workbench(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs `workbench`: exit code, output, errors."""
-    assert home
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        get_settings.cache_clear()
-        monkeypatch.setattr(sys, "argv", ["workbench", *arguments])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        finally:
-            get_settings.cache_clear()
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return run
 
 
 @pytest.fixture

@@ -14,12 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from database import Database
 
 import quantlib
-from quantlib import cli
-from quantlib.cli import terminal
-from quantlib.settings import get_settings
 from quantlib.sources import SOURCES
 from quantlib.sources.base import Ask, Call, Payload
 from quantlib.store import Store, check_bars, coverage, read_ingest_log, read_panel, write_bars
@@ -28,39 +24,6 @@ from quantlib.types import BAR_COLUMNS
 
 Run = Callable[..., tuple[int, str, str]]
 START = 1_672_756_200  # 2023-01-03 14:30 UTC
-
-
-@pytest.fixture
-def workbench(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    database: Database,
-    store: Store,
-    tmp_path: Path,
-) -> Run:
-    """Return a function that runs `workbench` on the clean test database: exit code, output, errors."""
-    if database.url:
-        monkeypatch.setenv("DATABASE_URL", database.url)
-        monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
-    else:
-        monkeypatch.delenv("DATABASE_URL", raising=False)
-        monkeypatch.setenv("WORKBENCH_HOME", str(database.home))
-    monkeypatch.setattr(terminal.console, "width", 200)  # whatever COLUMNS was when it was made
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        get_settings.cache_clear()
-        monkeypatch.setattr(sys, "argv", ["workbench", *arguments])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        finally:
-            get_settings.cache_clear()
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return run
 
 
 @pytest.fixture
