@@ -9,10 +9,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from answers.yahoo import CHART
+from pytest_httpserver import HTTPServer
+
+from quantlib.sources.base import Call
+
+
+@pytest.fixture
+def call(tmp_path: Path, httpserver: HTTPServer) -> Call:
+    """Return how a vendor without a key is asked, at a local server."""
+    return Call(tmp_path, base_url=httpserver.url_for("").rstrip("/"), attempts=2, wait=0.001, timeout=5.0)
 
 
 @pytest.fixture

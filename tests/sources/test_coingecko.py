@@ -117,11 +117,6 @@ def test_refusals_by_kind(status: int, body: object, error: type[Exception]) -> 
         parse(json.dumps(body), status=status)
 
 
-@pytest.fixture
-def call(tmp_path: Path, httpserver: HTTPServer) -> Call:
-    return Call(tmp_path, base_url=httpserver.url_for("").rstrip("/"), attempts=2, wait=0.001, timeout=5.0)
-
-
 CHART_PATH, CANDLE_PATH = "/api/v3/coins/bitcoin/market_chart", "/api/v3/coins/bitcoin/ohlc"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -29,11 +28,6 @@ PATH, FILE = "/service/data/EXR/D.USD.EUR.SP00.A", "/stats/eurofxref/eurofxref-h
 
 def parse(text: object, name: str = "EURUSD=X", **more: Any) -> Parsed:
     return ecb.parse(Payload("ecb", "bars", name, text if isinstance(text, str) else json.dumps(text), **more))
-
-
-@pytest.fixture
-def call(tmp_path: Path, httpserver: HTTPServer) -> Call:
-    return Call(tmp_path, base_url=httpserver.url_for("").rstrip("/"), attempts=2, wait=0.001, timeout=5.0)
 
 
 def test_both_forms_give_the_same_closes_and_nothing_else() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -32,11 +31,6 @@ DAY = 86_400_000
 
 def payload(exchange: Exchange, body: object, **more: Any) -> Payload:
     return Payload(exchange.name, "bars", "BTC-USD", body if isinstance(body, str) else json.dumps(body), **more)
-
-
-@pytest.fixture
-def call(tmp_path: Path, httpserver: HTTPServer) -> Call:
-    return Call(tmp_path, base_url=httpserver.url_for("").rstrip("/"), attempts=2, wait=0.001, timeout=5.0)
 
 
 def ms(day: str) -> int:

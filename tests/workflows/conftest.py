@@ -10,6 +10,7 @@ from database import Database
 from quantlib.settings import Settings
 from quantlib.sources.base import Call
 from quantlib.store import Store
+from quantlib.universe import Universe
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.session import Session
 
@@ -25,6 +26,20 @@ def lab(database: Database, _migrated: tuple[Store, str], tmp_path_factory: pyte
         connection.exec_driver_sql(empty)
     ingest(store, "sample", list(SYMBOLS), start="2016-01-01", call=Call(home))
     return Session(local(home), store)
+
+
+@pytest.fixture
+def universe() -> Universe:
+    """Return a universe of two stocks."""
+    return Universe(instruments=[{"symbol": s} for s in ("AAA", "BBB")], lists={})
+
+
+@pytest.fixture
+def here(store: Store, universe: Universe, tmp_path: Path) -> Session:
+    """Return a session on the clean test database with that universe."""
+    session = Session(local(tmp_path), store)
+    session.__dict__["universe"] = universe
+    return session
 
 
 def local(home: Path) -> Settings:

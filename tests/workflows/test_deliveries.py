@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from prices import prices
 
 from quantlib.errors import DataError
-from quantlib.settings import Settings
 from quantlib.sources import SOURCES
 from quantlib.sources.base import (
     EVERYTHING,
@@ -49,7 +49,6 @@ from quantlib.store import (
 from quantlib.universe import Universe
 from quantlib.workflows import deliveries as delivering
 from quantlib.workflows import refresh as refreshing
-from quantlib.workflows.folder import load_folder
 from quantlib.workflows.ingest import IngestResult, ingest
 from quantlib.workflows.refresh import refresh
 from quantlib.workflows.session import Session
@@ -62,9 +61,10 @@ NEWS = {
 
 
 def bars(source: str, symbol: str = "AAA", scale: float = 1.0) -> pd.DataFrame:
-    close = scale * 50 * np.exp(np.cumsum(np.random.default_rng(5).normal(0, 0.01, len(DAYS))))
-    frame = pd.DataFrame({"ts": DAYS, "open": close, "high": close, "low": close, "close": close, "volume": 1e6})
-    return bars_frame(frame.assign(adj_close=close), symbol, source)
+    """Return bars with one price a day."""
+    flat = scale * prices(5, DAYS)["close"]
+    made = dict.fromkeys(("open", "high", "low", "close", "adj_close"), flat)
+    return bars_frame(pd.DataFrame({"ts": DAYS, "volume": 1e6} | made), symbol, source)
 
 
 def actions(source: str, *rows: tuple[str, str, float]) -> pd.DataFrame:
@@ -95,11 +95,6 @@ class Vendor:
     def source(self, *kinds: Any, **more: Any) -> Source:
         given = {"note": "For tests.", "priority": 1, "markets": ("stock",)} | more
         return Source(self.name, self.name.title(), kinds, request=self.request, parse=self.parse, **given)
-
-
-@pytest.fixture
-def universe() -> Universe:
-    return Universe(instruments=[{"symbol": s} for s in ("AAA", "BBB")], lists={})
 
 
 Take = Callable[..., IngestResult]
@@ -365,13 +360,6 @@ def test_news_are_asked_for_from_the_last_answer_on(store: Store, take: Take, pa
     assert (paper.asked[1].end - paper.asked[1].start).days == 41
 
 
-@pytest.fixture
-def here(store: Store, universe: Universe, tmp_path: Path) -> Session:
-    session = Session(Settings(home=tmp_path, _env_file=None), store)
-    session.__dict__["universe"] = universe
-    return session
-
-
 @pytest.mark.parametrize("fault", [UnreachableError("Down."), LimitError("Too many."), FormatError("Garbage.")])
 def test_one_vendor_in_trouble_leaves_the_others_alone(
     here: Session, paper: Vendor, exchange: Vendor, monkeypatch: pytest.MonkeyPatch, fault: Exception
@@ -396,61 +384,3 @@ def test_one_vendor_in_trouble_leaves_the_others_alone(
     assert set(coverage(here.store)["source"]) == {"third"}
     log = read_ingest_log(here.store, source="exchange").iloc[0]
     assert (log["status"], str(fault) in log["message"]) == ("failed", True)
-
-
-def test_a_folder_is_loaded_once_file_by_file(here: Session, tmp_path: Path) -> None:
-    folder = tmp_path / "drop"
-    (folder / "more").mkdir(parents=True)
-    frame = bars("x")[["ts", "open", "high", "low", "close", "volume", "adj_close"]]
-    frame.rename(columns={"ts": "Date", "adj_close": "Adj Close"}).to_csv(folder / "TRUE.csv", index=False)
-    two = pd.concat([frame.assign(symbol="ON"), frame.assign(symbol="NA")])
-    two.to_parquet(folder / "more" / "two.parquet")
-    (folder / "bad.csv").write_text("nothing,here\n1,2\n")
-    result = load_folder(here, folder)
-    assert [(s.symbol, s.status) for s in result.symbols] == [
-        ("TRUE.csv", "ok"), ("bad.csv", "failed"), ("more/two.parquet", "ok")
-    ]  # fmt: skip
-    assert result.total == (120, 0, 0)
-    assert set(coverage(here.store)["symbol"]) == {"TRUE", "ON", "NA"}
-    again = load_folder(here, folder)
-    assert again.changed_nothing
-    assert again.total.unchanged == 120
-    assert read_ingest_log(here.store)["status"].tolist() == ["partial", "partial"]
-
-
-def test_two_files_never_make_one_series(here: Session, tmp_path: Path) -> None:
-    folder = tmp_path / "drop"
-    folder.mkdir()
-    frame = bars("x")[["ts", "open", "high", "low", "close", "volume"]].assign(symbol="KO")
-    frame.head(5).assign(close=lambda few: few["close"] * 1.0001).to_csv(folder / "a.csv", index=False)
-    frame.to_csv(folder / "b.csv", index=False)
-    first, again = load_folder(here, folder), load_folder(here, folder)
-    assert (first.total, again.total) == ((40, 0, 0), (0, 0, 40))
-    assert read_panel(here.store, "KO").close[:, 0].tolist() == frame["close"].tolist()
-    assert read_quarantine(here.store)["reason"].unique().tolist() == ["b.csv has more of this symbol over these days"]
-    assert len(read_quarantine(here.store)) == 5
-
-
-def test_parts_of_a_series_join_and_another_series_later_does_not(here: Session, tmp_path: Path) -> None:
-    frame = bars("x")[["ts", "open", "high", "low", "close", "volume"]].assign(symbol="KO")
-    for folder in ("parts", "other", "whole"):
-        (tmp_path / folder).mkdir()
-    frame.head(25).to_csv(tmp_path / "parts" / "a.csv", index=False)
-    frame.tail(15).to_csv(tmp_path / "parts" / "b.csv", index=False)
-    assert load_folder(here, tmp_path / "parts").total == (40, 0, 0)
-
-    doubled = frame.assign(**{name: frame[name] * 2 for name in ("open", "high", "low", "close")})
-    doubled.tail(20).to_csv(tmp_path / "other" / "c.csv", index=False)
-    other = load_folder(here, tmp_path / "other")
-    assert other.total == (0, 0, 0)
-    assert list(other.rejected) == ["another series is stored for this symbol: most closes of the same days differ"]
-    assert read_panel(here.store, "KO").close[:, 0].tolist() == frame["close"].tolist()
-
-    doubled.to_csv(tmp_path / "whole" / "d.csv", index=False)  # replaces all of it, so no two scales are mixed
-    assert load_folder(here, tmp_path / "whole").total == (0, 40, 0)
-
-
-@pytest.mark.parametrize(("name", "words"), [("absent", "There is no folder"), (".", "no .csv or .parquet")])
-def test_a_folder_without_files_is_refused(here: Session, tmp_path: Path, name: str, words: str) -> None:
-    with pytest.raises(DataError, match=words):
-        load_folder(here, tmp_path / name)

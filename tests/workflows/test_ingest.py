@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from prices import prices
 
 from quantlib.errors import ConfigError, DataError
 from quantlib.settings import get_settings
@@ -35,13 +36,6 @@ from quantlib.workflows import deliveries as module
 from quantlib.workflows.ingest import COLUMNS, IngestResult, ingest
 
 DAYS = pd.bdate_range("2024-01-01", periods=120).as_unit("us")
-
-
-def prices(seed: int, days: pd.DatetimeIndex = DAYS) -> pd.DataFrame:
-    """Return whole daily bars, the same for the same seed."""
-    close = 50 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.01, len(days))))
-    columns = {"ts": days, "open": close, "high": close * 1.01, "low": close * 0.99, "close": close, "volume": 1e6}
-    return pd.DataFrame(columns | {"adj_close": close})
 
 
 @dataclass
@@ -72,7 +66,7 @@ class Vendor:
 
 @pytest.fixture
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
-    one = Vendor({"AAA": prices(1), "BBB": prices(2), "CCC": prices(3)})
+    one = Vendor({"AAA": prices(1, DAYS), "BBB": prices(2, DAYS), "CCC": prices(3, DAYS)})
     source = Source("vendor", "The vendor", ("bars",), request=one.request, parse=one.parse, note="For tests.",
                     priority=1, markets=("stock",))  # fmt: skip
     monkeypatch.setitem(SOURCES, "vendor", source)
@@ -191,7 +185,7 @@ def test_a_vendor_that_stays_silent_is_not_asked_for_the_rest(take: Take, vendor
 
 
 def test_unknown_symbols_do_not_count_as_silence(take: Take, vendor: Vendor) -> None:
-    vendor.bars = {"PEP": prices(4)}
+    vendor.bars = {"PEP": prices(4, DAYS)}
     result = take(["AAA", "BBB", "CCC", "DDD", "PEP"])
     assert result.symbols[-1].status == "ok"
 
