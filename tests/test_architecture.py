@@ -23,6 +23,7 @@ FLOORS = {
     "events": 1,
     "metrics": 1,
     "costs": 1,
+    "risk": 1,
     "store": 1,
     "sources": 1,
     "compute": 1,

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 from quantlib.charts.numbers import percent, signed_percent
 from quantlib.errors import StrategyError
-from quantlib.types import Panel
+from quantlib.risk import Stops
+from quantlib.types import FloatArray, Panel
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,32 @@ class Strategy(BaseModel):
         """The symbols it trades."""
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """The symbols it reads: those it trades first, then what it only looks at."""
+        return self.symbols
+
+    @property
     @abstractmethod
     def warmup(self) -> int:
         """How many bars it needs before its first decision can differ from nothing."""
 
+    @property
+    def risk(self) -> Stops:
+        """When a trade is given up or taken home, whatever the rule says; none by default."""
+        return Stops()
+
+    @property
+    def linked(self) -> bool:
+        """Whether its legs hedge each other, so that none of them makes sense without the others."""
+        return False
+
+    def spread_z(self, panel: Panel) -> FloatArray | None:
+        """Return the spread of its legs in standard deviations at each close [T], or None where it has no spread."""
+        return None
+
     @abstractmethod
     def decide(self, panel: Panel) -> pd.DataFrame:
-        """Return target weights on the sessions where a decision is possible; `panel` has just its symbols."""
+        """Return target weights on the sessions where a decision is possible; `panel` has just its inputs."""
 
     def explain(self, panel: Panel) -> Explanation:
         """Return why the decision at the panel's last close is what it is.
@@ -119,7 +139,7 @@ class Strategy(BaseModel):
         StrategyError
             The decision holds an infinite weight.
         """
-        decided = self.decide(panel.select(self.symbols))
+        decided = self.decide(panel.select(self.inputs))
         weights = decided.reindex(index=panel.index).ffill().fillna(0.0)
         weights = weights.reindex(columns=list(panel.symbols), fill_value=0.0).rename_axis(columns="symbol")
         if not np.isfinite(weights.to_numpy()).all():
