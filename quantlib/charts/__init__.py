@@ -7,33 +7,47 @@ from quantlib.charts.figure import alt_text, stack, table_behind
 from quantlib.charts.performance import compare_runs, drawdown, equity_curves, metric_intervals
 from quantlib.charts.positions import trades_on_price, weights_over_time
 from quantlib.charts.prices import candlestick, has_candles, price_line
+from quantlib.charts.record import equity_band, exposure, monthly_heatmap, rolling_line
+from quantlib.charts.sensitivity import by_delay, sweep_heatmap
 from quantlib.charts.signals import indicator_pane, signal_chart
 from quantlib.charts.simulation import fan_chart, outcome_histogram
 from quantlib.charts.theme import PLOTLY_CONFIG, in_theme, series_color
 from quantlib.charts.thinning import sparkline, thin
+from quantlib.charts.trades import cost_parts, excursions, profit_by_leg, profit_by_reason, trades_on_spread
 
 __all__ = [
     "PLOTLY_CONFIG",
     "alt_text",
+    "by_delay",
     "candlestick",
     "compare_runs",
+    "cost_parts",
     "coverage_heatmap",
     "drawdown",
+    "equity_band",
     "equity_curves",
+    "excursions",
+    "exposure",
     "fan_chart",
     "has_candles",
     "in_theme",
     "indicator_pane",
     "metric_intervals",
+    "monthly_heatmap",
     "outcome_histogram",
     "price_line",
+    "profit_by_leg",
+    "profit_by_reason",
+    "rolling_line",
     "series_color",
     "signal_chart",
     "sparkline",
     "stack",
+    "sweep_heatmap",
     "table_behind",
     "thin",
     "trades_on_price",
+    "trades_on_spread",
     "vendors_side_by_side",
     "weights_over_time",
 ]

@@ -1,0 +1,135 @@
+"""Charts of how a result depends on what was chosen: parameters, and how late orders fill."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from quantlib.charts.figure import Traces, figure
+from quantlib.charts.numbers import percent
+from quantlib.charts.theme import LIGHT, fade, series_color
+from quantlib.errors import DataError
+
+
+def by_delay(table: pd.DataFrame, *, metric: str = "Sharpe ratio", name: str = "") -> go.Figure:
+    """Return a metric by how many sessions after the decision orders fill, with intervals.
+
+    Parameters
+    ----------
+    table
+        Index: sessions of delay. Columns: value, ci_low, ci_high.
+    metric
+        What is measured.
+    name
+        The strategy, for its colour.
+    """
+    color = series_color(name or metric)
+    values = table["value"]
+    kept = values.iloc[1] / values.iloc[0] if len(values) > 1 and values.iloc[0] > 0 else float("nan")
+    title = f"{metric} {values.iloc[0]:.2f} at the next session"
+    if np.isfinite(kept):
+        title += f", {values.iloc[1]:.2f} one later: {percent(kept, 0)} of it is left"
+    dots = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": [str(delay) for delay in table.index],
+        "y": values.to_numpy(),
+        "name": metric,
+        "line": {"color": color, "width": 1.4},
+        "marker": {"size": 9, "color": color},
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": (table["ci_high"] - values).to_numpy(),
+            "arrayminus": (values - table["ci_low"]).to_numpy(),
+            "color": fade(color, 0.5),
+            "thickness": 2,
+        },
+        "hovertemplate": "%{y:.2f}",
+    }
+    return figure(
+        [dots],
+        kind=f"{metric} by delay",
+        title=title,
+        subtitle="Bars: 95 % intervals",
+        x="Sessions from decision to fill",
+        y=metric,
+        height=280,
+        table=table,
+        layout={"xaxis": {"type": "category", "hoverformat": ""}, "hovermode": "closest"},
+    )
+
+
+def sweep_heatmap(grid: pd.DataFrame, metric: str, *, chosen: tuple[object, object] | None = None) -> go.Figure:
+    """Return a metric over two parameters: a plateau is worth more than a peak.
+
+    Parameters
+    ----------
+    grid
+        The metric [parameter of the rows x parameter of the columns]; the axes' names are the parameters', NaN where
+        a combination is not possible.
+    metric
+        What is measured.
+    chosen
+        Row and column of the definition that is looked at.
+    """
+    values = grid.to_numpy(dtype=np.float64)
+    if not np.isfinite(values).any():
+        raise DataError("No combination could be run, so there is nothing to draw.")
+    best = np.unravel_index(np.nanargmax(values), values.shape)
+    around = values[max(best[0] - 1, 0) : best[0] + 2, max(best[1] - 1, 0) : best[1] + 2]
+    rows, columns = [_label(v) for v in grid.index], [_label(v) for v in grid.columns]
+    limit = float(np.nanmax(np.abs(values))) or 1.0
+    text = np.where(np.isfinite(values), np.char.mod("%.2f", np.nan_to_num(values)), "")
+    traces: Traces = [
+        {
+            "type": "heatmap",
+            "x": columns,
+            "y": rows,
+            "z": values,
+            "zmin": -limit,
+            "zmax": limit,
+            "xgap": 1,
+            "ygap": 1,
+            "colorscale": [[0.0, LIGHT.loss], [0.5, LIGHT.surface], [1.0, LIGHT.gain]],
+            "text": text,
+            "texttemplate": "%{text}" if values.size <= 225 else "",
+            "textfont": {"size": 11},
+            "colorbar": {"title": {"text": metric, "side": "right"}, "thickness": 10, "outlinewidth": 0},
+            "hovertemplate": f"{grid.index.name} %{{y}}, {grid.columns.name} %{{x}}: %{{z:.3f}}<extra></extra>",
+        }
+    ]
+    if chosen is not None:
+        at = [_label(v) for v in chosen]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": [at[1]],
+                "y": [at[0]],
+                "marker": {"symbol": "square-open", "size": 26, "color": LIGHT.ink, "line": {"width": 2}},
+                "hoverinfo": "skip",
+                "showlegend": False,
+            }
+        )
+    return figure(
+        traces,
+        kind=f"Heat map of the {metric}",
+        title=f"Best {metric} {values[best]:.2f} at {grid.index.name} {rows[best[0]]}, {grid.columns.name} "
+        f"{columns[best[1]]}; {np.nanmean(around):.2f} on average around it, {np.nanmedian(values):.2f} in the middle",
+        subtitle=f"{int(np.isfinite(values).sum()):,} combinations tried; the best of many looks good by luck alone",
+        x=str(grid.columns.name),
+        y=str(grid.index.name),
+        height=170 + 30 * len(rows),
+        layout={
+            "hovermode": "closest",
+            "xaxis": {"type": "category", "showgrid": False, "hoverformat": ""},
+            "yaxis": {"type": "category", "showgrid": False},
+        },
+        table=grid,
+    )
+
+
+def _label(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
