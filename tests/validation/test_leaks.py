@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,11 +19,61 @@ def above(average: pd.DataFrame, close: pd.DataFrame) -> pd.DataFrame:
     return (close > average).astype(float)
 
 
+def monthly(panel: Panel, *, last: bool) -> pd.DataFrame:
+    """Return each month's last close over its first, or its first close of all, on all of its sessions."""
+    close, month = panel.frame(), panel.index.to_period("M")
+    first = close.groupby(month).transform("first")
+    return close.groupby(month).transform("last") / first if last else first / first.iloc[0]
+
+
+def hedge(panel: Panel, window: int | None) -> pd.DataFrame:
+    """Return each symbol's slope on the first one's returns, of a moving window or of all there is."""
+    returns = panel.returns()
+    first = returns["KO"]
+    if window is None:
+        return panel.frame() * 0.0 + returns.cov()["KO"] / first.var()
+    return returns.rolling(window).cov(first).div(first.rolling(window).var(), axis=0)
+
+
+def spectrum(panel: Panel) -> pd.DataFrame:
+    """Return closes without the quick part of their spectrum."""
+    parts = np.fft.rfft(panel.close, axis=0)
+    parts[10:] = 0.0
+    return pd.DataFrame(np.fft.irfft(parts, n=len(panel), axis=0), index=panel.index, columns=panel.symbols)
+
+
+def gain(panel: Panel) -> pd.Series:
+    """Return what each symbol gained from the first to the last close."""
+    return panel.frame().iloc[-1] / panel.frame().iloc[0]
+
+
+def trend(panel: Panel) -> np.ndarray:
+    """Return the straight line through all closes."""
+    t = np.arange(len(panel)) / len(panel)
+    return np.column_stack([np.polyval(np.polyfit(t, one, min(1, len(panel) - 1)), t) for one in panel.close.T])
+
+
+def component(panel: Panel) -> pd.DataFrame:
+    """Return the projection on the first principal component of all returns."""
+    first = np.linalg.eigh(panel.returns().fillna(0).T @ panel.returns().fillna(0))[1][:, -1]
+    return pd.DataFrame(np.outer(first, first), index=panel.symbols, columns=panel.symbols)
+
+
 CLEAN: dict[str, Rule] = {
     "rolling": lambda p: above(p.frame().rolling(20).mean(), p.frame()),
     "expanding": lambda p: above(p.frame().expanding().mean(), p.frame()),
     "lagged": lambda p: above(p.frame().shift(3), p.frame()),
     "constant": lambda p: p.frame() * 0.0 + 0.25,
+    "expanding scale": lambda p: p.returns().fillna(0) / p.returns().expanding(20).std(),
+    "expanding rank": lambda p: p.frame().expanding(20).rank(pct=True),
+    "exponential": lambda p: above(p.frame().ewm(span=20, adjust=False).mean(), p.frame()),
+    "last known of the week": lambda p: p.frame()[p.index.day_of_week == 4].reindex(p.index).ffill(),
+    "first session of the month": lambda p: monthly(p, last=False),
+    "rank across symbols": lambda p: p.frame().pct_change(60).rank(axis=1) / 2.0,
+    "best so far": lambda p: above(p.frame().cummax() * 0.9, p.frame()),
+    "rolling regression": lambda p: hedge(p, window=60),
+    "drawdown": lambda p: (p.frame() / p.frame().cummax() > 0.9).astype(float),
+    "calendar": lambda p: p.frame() * 0.0 + (p.index.month.isin([11, 12, 1])[:, None]).astype(float),
 }
 LEAKY: dict[str, Rule] = {
     "one bar ahead": lambda p: above(p.frame().rolling(20).mean(), p.frame()).shift(-1).ffill(),
@@ -33,6 +84,26 @@ LEAKY: dict[str, Rule] = {
     "filled from the future": lambda p: p.frame()[p.index.day_of_week == 4].reindex(p.index).bfill().ffill(),
     "five bars ahead": lambda p: (p.frame().shift(-5) > p.frame()).astype(float),
     "rank over all time": lambda p: p.frame().rank(pct=True),
+    "acts on the bar it sees": lambda p: (p.frame().pct_change().shift(-1) > 0).astype(float),
+    "two bars ahead": lambda p: above(p.frame().rolling(20).mean(), p.frame()).shift(-2).ffill(),
+    "between minimum and maximum": lambda p: (p.frame() - p.frame().min()) / (p.frame().max() - p.frame().min()),
+    "whole-sample quantile": lambda p: (p.returns() > p.returns().quantile(0.9)).astype(float),
+    "measured from the end": lambda p: p.frame() / p.frame().iloc[-1],
+    "highest still to come": lambda p: (p.frame()[::-1].cummax()[::-1] > 1.1 * p.frame()).astype(float),
+    "smoothed from both sides": lambda p: above(p.frame()[::-1].ewm(span=10).mean()[::-1], p.frame()),
+    "smoothed by its spectrum": lambda p: above(spectrum(p), p.frame()),
+    "drawn between Fridays": lambda p: above(
+        p.frame()[p.index.day_of_week == 4].reindex(p.index).interpolate().bfill(), p.frame()
+    ),
+    "filled with the whole mean": lambda p: p.returns().fillna(p.returns().mean()),
+    "month known from its start": lambda p: monthly(p, last=True),
+    "hedge of the whole sample": lambda p: hedge(p, window=None),
+    "winner of the whole sample": lambda p: p.frame() * 0.0 + (gain(p) == gain(p).max()),
+    "only the second symbol": lambda p: p.returns().assign(PEP=p.returns()["PEP"].shift(-1)).fillna(0).clip(-1, 1),
+    "trend of the whole sample": lambda p: p.frame() - trend(p),
+    "knows when data end": lambda p: p.frame() * 0.0 + (p.index >= p.index[-1] - pd.Timedelta(days=5))[:, None],
+    "next extreme": lambda p: (p.returns().shift(-1).abs() < p.returns().std() * 2).astype(float),
+    "components of the whole sample": lambda p: p.returns().fillna(0) @ component(p),
 }
 
 
