@@ -104,7 +104,7 @@ def run(store: Store, *statements: str) -> None:
 
 
 def empty(store: Store) -> None:
-    run(store, "TRUNCATE market_data.bars, market_data.bar_revisions")
+    run(store, "TRUNCATE market_data.bars, market_data.bar_revisions, market_data.bar_series")
 
 
 def load(store: Store, frame: pd.DataFrame) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from quantlib.models.base import Row
 from quantlib.models.events import News, Release, SecurityEvent, Sentiment, WorldEvent
 from quantlib.models.macro import DerivedValue, MacroSeries, Observation
-from quantlib.models.market import Action, Bar, BarGrade, BarRevision, Measure, Membership, Repair, SourceRow
+from quantlib.models.market import Action, Bar, BarGrade, BarRevision, BarSeries, Measure, Membership, Repair, SourceRow
 from quantlib.models.ops import JobProgress, Occurrence, QuarantinedRow, Schedule, StoredPayload, VendorState
 
 MODELS: dict[str, type[Row]] = {
     "payloads": StoredPayload,
     "bars": Bar,
     "bar_revisions": BarRevision,
+    "bar_series": BarSeries,
     "actions": Action,
     "measures": Measure,
     "membership": Membership,

@@ -51,6 +51,21 @@ class BarRevision(Row):
     replaced_at: datetime = Field(description="Until this moment.")
 
 
+class BarSeries(Row):
+    """What there is of each series of bars; whoever writes bars keeps it."""
+
+    table: ClassVar[str] = "market_data.bar_series"
+    key: ClassVar[tuple[str, ...]] = ("symbol", "source")
+
+    symbol: Name = Field(description="As in bars.")
+    source: Name = Field(description="As in bars.")
+    first: date = Field(description="First session.")
+    last: date = Field(description="Last session.")
+    bars: int = Field(ge=0, description="Number of bars.")
+    first_recorded_at: datetime = Field(description="When its first version of a bar was written.")
+    recorded_at: datetime = Field(description="When a bar was written last.")
+
+
 class Action(Row):
     """Dividends and splits; prices are adjusted by them on read."""
 

@@ -164,6 +164,15 @@ SET open = c.open, high = c.high, low = c.low, close = c.close, volume = c.volum
 FROM changed_bars c
 WHERE b.symbol = c.symbol AND b.source = c.source AND b.ts = c.ts AND b.ts BETWEEN $2 AND $3
 """
+_SERIES = """
+INSERT INTO market_data.bar_series AS s (symbol, source, first, last, bars, first_recorded_at, recorded_at)
+SELECT w.symbol, w.source, w.first, w.last, w.bars, $6, $6
+FROM unnest($1::text[], $2::text[], $3::date[], $4::date[], $5::integer[]) AS w (symbol, source, first, last, bars)
+ON CONFLICT (symbol, source) DO UPDATE
+SET first = least(s.first, excluded.first), last = greatest(s.last, excluded.last), bars = s.bars + excluded.bars,
+    first_recorded_at = least(s.first_recorded_at, excluded.first_recorded_at),
+    recorded_at = greatest(s.recorded_at, excluded.recorded_at)
+"""
 
 
 def write_bars(
@@ -219,6 +228,8 @@ def write_bars(
                 stamps = pa.repeat(pa.scalar(stamp, pa.timestamp("us", tz="UTC")), table.num_rows)
                 table = table.append_column("recorded_at", stamps)
                 cursor.adbc_ingest("bars", table, mode="append", db_schema_name="market_data")
+            if (written := new | changed).any():
+                cursor.execute(_SERIES, [*incoming.series(written, counted=new), stamp])
     except adbc_driver_manager.Error as error:
         if str(error.sqlstate or "")[:2] not in {"21", "22", "23"}:
             raise
@@ -243,12 +254,19 @@ class _Incoming:
 
     def reach(self) -> list[Any]:
         """Return symbol, source, first and last day of every series, then first and last day of all."""
+        rows = np.ones(len(self._place), dtype=bool)
+        return [*self.series(rows, counted=rows)[:4], *self.span]
+
+    def series(self, rows: NDArray[np.bool_], *, counted: NDArray[np.bool_]) -> list[list[Any]]:
+        """Return symbol, source, first and last day of the rows of every series that has some, and how many count."""
         first = np.full(len(self._symbols), np.iinfo(np.int64).max)
         last = np.full(len(self._symbols), np.iinfo(np.int64).min)
-        np.minimum.at(first, self._place, self._day)
-        np.maximum.at(last, self._place, self._day)
-        days = [array.astype("datetime64[D]").astype(object).tolist() for array in (first, last)]
-        return [self._symbols, self._sources, *days, *self.span]
+        np.minimum.at(first, self._place[rows], self._day[rows])
+        np.maximum.at(last, self._place[rows], self._day[rows])
+        there = np.flatnonzero(first <= last)
+        days = [array[there].astype("datetime64[D]").astype(object).tolist() for array in (first, last)]
+        counts = np.bincount(self._place[counted], minlength=len(self._symbols))[there].tolist()
+        return [[self._symbols[i] for i in there], [self._sources[i] for i in there], *days, counts]
 
     def compare(self, stored: pa.Table) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return which rows are new, and which differ from what is stored; unknown equals unknown.
@@ -299,8 +317,8 @@ def coverage(store: Store) -> pd.DataFrame:
     """
     with store.bulk() as cursor:
         cursor.execute(
-            "SELECT symbol, source, min(ts) AS first, max(ts) AS last, count(*) AS bars, "
-            "max(recorded_at) AS recorded_at FROM market_data.bars GROUP BY symbol, source ORDER BY symbol, source"
+            "SELECT symbol, source, first, last, bars::bigint AS bars, recorded_at "
+            "FROM market_data.bar_series ORDER BY symbol, source"
         )
         table = cursor.fetch_arrow_table()
     frame: pd.DataFrame = table.to_pandas(date_as_object=False)

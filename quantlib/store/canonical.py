@@ -7,43 +7,34 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from quantlib.errors import DataError, nearest
-from quantlib.store.asof import Bounds
+from quantlib.store.asof import NOW, Bounds
 
 FRESH_DAYS = 10
 """A source whose last bar is older than the newest of the symbol by more than this is out of date."""
 LONG_DAYS = 365
 """A source with bars over fewer days than this, and over less than half the days of another, has too few."""
 
-# Each symbol's sources are found by hopping along the primary key, a few index reads instead of a scan. A bar is
-# never taken away, so what was stored by a moment is what was first recorded by then. A series that was not yet
-# recorded is read as it stood when the first of its bars up to that day was: whatever is written afterwards has a
+_NEWEST = """
+SELECT p.symbol, p.source, p.first, p.first, p.last, true, $2::timestamptz, $3::date,
+       s.priority, coalesce(s.price_scale, ''), coalesce(s.has_actions, false)
+FROM market_data.bar_series p LEFT JOIN market_data.sources s USING (source)
+WHERE p.symbol = ANY ($1)
+"""
+# A bar is never taken away, so what was stored by a moment is what was first recorded by then. A series that was not
+# yet recorded is read as it stood when the first of its bars up to that day was: whatever is written afterwards has a
 # later stamp, so it changes nothing, and as all is of one moment, scales before and after a split never mix.
-_OFFERS = """
-WITH RECURSIVE pairs AS (
-    SELECT w.symbol, (SELECT min(b.source) FROM market_data.bars b WHERE b.symbol = w.symbol) AS source
-    FROM unnest($1::text[]) AS w (symbol)
-    UNION ALL
-    SELECT p.symbol, (SELECT min(b.source) FROM market_data.bars b
-                      WHERE b.symbol = p.symbol AND b.source > p.source)
-    FROM pairs p WHERE p.source IS NOT NULL
-), series AS MATERIALIZED (
-    SELECT p.symbol, p.source,
-           EXISTS (SELECT FROM market_data.bars b
-                   WHERE b.symbol = p.symbol AND b.source = p.source AND b.recorded_at < $2)
-        OR EXISTS (SELECT FROM market_data.bar_revisions r
-                   WHERE r.symbol = p.symbol AND r.source = p.source AND r.recorded_at < $2) AS live
-    FROM pairs p WHERE p.source IS NOT NULL
-), states AS MATERIALIZED (
-    SELECT p.symbol, p.source, p.live, CASE WHEN p.live THEN $3::date ELSE $4::date END AS high,
-           CASE WHEN p.live THEN $2::timestamptz ELSE interval '1 microsecond' + least(
+_THEN = """
+WITH states AS MATERIALIZED (
+    SELECT p.symbol, p.source, p.first AS begin, p.first_recorded_at < $2 AS live,
+           CASE WHEN p.first_recorded_at < $2 THEN $3::date ELSE $4::date END AS high,
+           CASE WHEN p.first_recorded_at < $2 THEN $2::timestamptz ELSE interval '1 microsecond' + least(
                (SELECT min(b.recorded_at) FROM market_data.bars b
                 WHERE b.symbol = p.symbol AND b.source = p.source AND b.ts <= $4),
                (SELECT min(r.recorded_at) FROM market_data.bar_revisions r
                 WHERE r.symbol = p.symbol AND r.source = p.source AND r.ts <= $4)) END AS before
-    FROM series p
+    FROM market_data.bar_series p WHERE p.symbol = ANY ($1)
 )
-SELECT p.symbol, p.source,
-       (SELECT min(b.ts) FROM market_data.bars b WHERE b.symbol = p.symbol AND b.source = p.source) AS begin,
+SELECT p.symbol, p.source, p.begin,
        least((SELECT b.ts FROM market_data.bars b
               WHERE b.symbol = p.symbol AND b.source = p.source AND b.ts <= p.high AND b.recorded_at < p.before
               ORDER BY b.ts LIMIT 1),
@@ -129,16 +120,20 @@ def choose_series(
 
 
 def _offers(cursor: Any, wanted: Sequence[str], known: Bounds) -> dict[str, dict[str, Offer]]:
-    cursor.execute(_OFFERS, [list(wanted), known.before, known.day, known.whole])
+    if known == NOW:
+        cursor.execute(_NEWEST, [list(wanted), known.before, known.day])
+    else:
+        cursor.execute(_THEN, [list(wanted), known.before, known.day, known.whole])
     offers: dict[str, dict[str, Offer]] = {symbol: {} for symbol in wanted}
     begins: dict[str, date] = {}
-    for symbol, name, begin, first, last, *rest in cursor.fetchall():
+    columns = [column.to_pylist() for column in cursor.fetch_arrow_table().columns]
+    for symbol, name, begin, first, last, *rest in zip(*columns, strict=True):
         begins[symbol] = min(begin, begins.get(symbol, begin))
         if last is not None:
             offers[symbol][name] = Offer(first, last, *rest)
     for symbol in wanted:
         if symbol not in begins:
-            cursor.execute("SELECT DISTINCT symbol FROM market_data.bars")
+            cursor.execute("SELECT DISTINCT symbol FROM market_data.bar_series")
             stored = [row[0] for row in cursor.fetchall()]
             raise DataError(f"No bars of {symbol!r} are stored. {nearest(symbol, stored)}")
         if not offers[symbol]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+from psycopg import sql
 
 from quantlib.errors import DataError, nearest
 from quantlib.grades import Flag
@@ -24,26 +27,25 @@ PRICES = ("open", "high", "low", "close")
 # All statements of a read see one state of the database, whoever writes meanwhile.
 _ONE_STATE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 # The driver reads bulk results by COPY, half as fast again, but only where a statement has no parameters; so
-# the values go into settings of the transaction first.
-_ASK = """
-SELECT set_config('panel.symbols', $1::text[]::text, true), set_config('panel.sources', $2::text[]::text, true),
-       set_config('panel.low', $3::date::text, true), set_config('panel.high', $4::date::text, true),
-       set_config('panel.highs', $5::date[]::text, true), set_config('panel.moments', $6::timestamptz[]::text, true)
-"""
-_BARS = """
-SELECT (w.place - 1)::int AS place, b.ts, {{columns}}
-FROM unnest(current_setting('panel.symbols')::text[], current_setting('panel.sources')::text[],
-            current_setting('panel.highs')::date[], current_setting('panel.moments')::timestamptz[])
-     WITH ORDINALITY AS w (symbol, source, high, moment, place)
-JOIN {table} b ON b.symbol = w.symbol AND b.source = w.source
-WHERE b.ts BETWEEN current_setting('panel.low')::date AND current_setting('panel.high')::date
-"""
-_NEWEST = _BARS.format(table="market_data.bars")
-_STORED_THEN = _NEWEST + " AND b.ts <= w.high AND b.recorded_at < w.moment"
-_REPLACED_SINCE = (
-    _BARS.format(table="market_data.bar_revisions")
-    + " AND b.ts <= w.high AND b.recorded_at < w.moment AND b.replaced_at >= w.moment"
-)
+# these are written out with their values, quoted by psycopg.
+_NEWEST = sql.SQL("""
+SELECT b.symbol, b.ts, {columns} FROM market_data.bars b
+WHERE b.source = {source} AND b.symbol = ANY ({symbols}){span}
+""")
+_STORED_THEN = sql.SQL("""
+SELECT b.symbol, b.ts, {columns}
+FROM unnest({symbols}::text[], {sources}::text[], {highs}::date[], {moments}::timestamptz[])
+     AS w (symbol, source, high, moment)
+JOIN market_data.bars b ON b.symbol = w.symbol AND b.source = w.source
+WHERE b.ts <= w.high AND b.recorded_at < w.moment{span}
+UNION ALL
+SELECT b.symbol, b.ts, {columns}
+FROM unnest({symbols}::text[], {sources}::text[], {highs}::date[], {moments}::timestamptz[])
+     AS w (symbol, source, high, moment)
+JOIN market_data.bar_revisions b ON b.symbol = w.symbol AND b.source = w.source
+WHERE b.ts <= w.high AND b.recorded_at < w.moment AND b.replaced_at >= w.moment{span}
+""")
+_SINCE, _UNTIL = sql.SQL(" AND b.ts >= {}"), sql.SQL(" AND b.ts <= {}")
 # Only where the panel ends before an ex-date is the close of the session before it not in the panel itself.
 _ACTIONS = """
 SELECT (w.place - 1)::int AS place, a.ts, a.kind = 'split' AS split, a.value,
@@ -136,44 +138,38 @@ def read_panel(
     if unknown := [name for name in fields if name not in PRICE_FIELDS]:
         raise DataError(f"A bar has no field {unknown[0]!r}. {nearest(unknown[0], PRICE_FIELDS)}")
     wants = {*fields, "close"} | ({"adj_close"} if adjust else set())
-    columns = ", ".join(f"b.{name}" for name in FIELDS if name in wants)
+    columns = [name for name in FIELDS if name in wants]
     known = read_as_of(as_of)
     low = (first if first is not None else as_date("0001-01-01")).date()
     high = min(known.day, NOW.day if last is None else last.date())
     with store.bulk() as cursor:
         cursor.execute(_ONE_STATE)
         series = choose_series(cursor, wanted, source, known)
-        names, sources = [one.symbol for one in series], [one.source for one in series]
-        highs = [min(one.offer.high, high) for one in series]
-        cursor.execute(_ASK, [names, sources, low, high, highs, [one.offer.before for one in series]])
-        cursor.fetchall()
-        cursor.execute((_NEWEST if known == NOW else _STORED_THEN).format(columns=columns))
-        bars = cursor.fetch_arrow_table()
-        if known != NOW:
-            cursor.execute(_REPLACED_SINCE.format(columns=columns))
-            bars = pa.concat_tables([bars, cursor.fetch_arrow_table()])
+        bars = _read_bars(cursor, series, columns, low, high, newest=known == NOW)
         if bars.num_rows == 0:
             asked = " to ".join("…" if s is None else f"{s:%Y-%m-%d}" for s in (first, last))
             raise DataError(
                 f"No bars of {_some(wanted)} in {asked}{'' if as_of is None else f' as of {as_of}'}. Stored: "
                 f"{min(one.offer.first for one in series)} to {max(one.offer.last for one in series)}."
             )
-        days, values = _scatter(bars, len(wanted))
+        days, values = _scatter(bars, wanted)
         actions = _read_actions(cursor, series, days) if adjust else None
         found = [one.offer.before if one.offer.live else NOW.before for one in series]
-        cursor.execute(_FLAGS, [names, sources, highs, found, low, high])
+        highs = [one.offer.high for one in series]
+        cursor.execute(_FLAGS, [wanted, [one.source for one in series], highs, found, low, high])
         flags = [Flag(pd.Timestamp(ts), *rest) for ts, *rest in cursor.fetchall()]
     if actions is not None:
         flags += _adjust(days, values, series, actions)
+    unasked = np.broadcast_to(np.nan, values["close"].shape)
     return Panel(
         index=pd.DatetimeIndex(days.astype("datetime64[D]").astype("datetime64[us]")),
         symbols=tuple(wanted),
-        open=values["open"],
-        high=values["high"],
-        low=values["low"],
+        open=values.get("open", unasked),
+        high=values.get("high", unasked),
+        low=values.get("low", unasked),
         close=values["close"],
-        volume=values["volume"],
-        source=",".join(sorted(set(sources))),
+        volume=values.get("volume", unasked),
+        source=",".join(sorted({one.source for one in series})),
         flags=tuple(flags),
     )
 
@@ -182,8 +178,36 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _scatter(bars: pa.Table, n: int) -> tuple[NDArray[np.int64], dict[str, FloatArray]]:
-    """Return the union calendar as day numbers, and [time, symbol] arrays.
+def _read_bars(
+    cursor: Any, series: Sequence[Series], columns: Sequence[str], low: date, high: date, *, newest: bool
+) -> pa.Table:
+    """Return the bars of each symbol's source in the state its offer names; quicker where that is the newest."""
+    bounds = [_SINCE.format(low)] * (low > date.min) + [_UNTIL.format(high)] * (high < date.max)
+    span = {"columns": sql.SQL(", ").join(sql.Identifier("b", name) for name in columns), "span": sql.Composed(bounds)}
+    if newest:
+        symbols: dict[str, list[str]] = {}
+        for one in series:
+            symbols.setdefault(one.source, []).append(one.symbol)
+        asked = [_NEWEST.format(source=source, symbols=names, **span) for source, names in symbols.items()]
+    else:
+        asked = [
+            _STORED_THEN.format(
+                symbols=[one.symbol for one in series],
+                sources=[one.source for one in series],
+                highs=[one.offer.high for one in series],
+                moments=[one.offer.before for one in series],
+                **span,
+            )
+        ]
+    tables = []
+    for statement in asked:
+        cursor.execute(statement.as_string())
+        tables.append(cursor.fetch_arrow_table())
+    return pa.concat_tables(tables)
+
+
+def _scatter(bars: pa.Table, symbols: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, FloatArray]]:
+    """Return the union calendar as day numbers, and [time, symbol] arrays of the columns there are.
 
     Dates become row numbers by marking the days that occur, which is linear where sorting or pivoting is not.
     """
@@ -191,16 +215,21 @@ def _scatter(bars: pa.Table, n: int) -> tuple[NDArray[np.int64], dict[str, Float
     origin = int(day.min())
     occurs = np.zeros(int(day.max()) - origin + 1, dtype=bool)
     occurs[day - origin] = True
-    rows, columns = (np.cumsum(occurs) - 1)[day - origin], bars["place"].to_numpy()
-    values = {name: np.full((int(occurs.sum()), n), np.nan) for name in FIELDS}
+    rows, columns = (np.cumsum(occurs) - 1)[day - origin], pc.index_in(bars["symbol"], pa.array(symbols)).to_numpy()
+    cells = rows * len(symbols) + columns
+    values = {}
     for name in set(FIELDS).intersection(bars.column_names):
-        values[name][rows, columns] = bars[name].to_numpy()
+        values[name] = np.full((int(occurs.sum()), len(symbols)), np.nan)
+        values[name].reshape(-1)[cells] = bars[name].to_numpy()
     return np.flatnonzero(occurs) + origin, values
 
 
 def _read_actions(cursor: Any, series: Sequence[Series], days: NDArray[np.int64]) -> Actions:
     """Return the actions known then, of the symbols that are adjusted by them, up to their last session known."""
     places = [i for i, one in enumerate(series) if one.offer.has_actions and one.offer.price_scale != "adjusted"]
+    if not places:
+        none, no = np.zeros(0, dtype=np.int64), np.zeros(0)
+        return Actions(none, none, np.zeros(0, dtype=bool), no, no)
     first, last = (pd.Timestamp(np.datetime64(int(days[i]), "D")).date() for i in (0, -1))
     asked = [series[i] for i in places]
     cursor.execute(
@@ -233,9 +262,9 @@ def _adjust(
         return []
     raw = np.array([one.offer.price_scale == "raw" for one in series])
     factors = find_factors(days, values["close"], actions, raw)
-    for name in PRICES:
+    for name in values.keys() & set(PRICES):
         values[name] *= factors.prices
-    if actions.split.any() and raw.any():
+    if "volume" in values and actions.split.any() and raw.any():
         values["volume"] *= factors.shares
     return [
         Flag(
@@ -253,7 +282,7 @@ def _adjust_by_closes(values: dict[str, FloatArray], without_actions: Sequence[b
 
     A source with actions may have bars of the time before it had any: those that have an adj_close throughout.
     """
-    close, adjusted = values["close"].copy(), values["adj_close"]
+    close, adjusted = values["close"], values["adj_close"]
     has = np.isfinite(adjusted)
     partly = np.asarray(without_actions) & has.any(axis=0)
     wholly = (has | np.isnan(close)).all(axis=0) & has.any(axis=0)
@@ -263,7 +292,8 @@ def _adjust_by_closes(values: dict[str, FloatArray], without_actions: Sequence[b
         return
     with np.errstate(invalid="ignore"):
         factor = adjusted / close
-        for name in PRICES:
+        for name in values.keys() & {"open", "high", "low"}:
             # What equals the close must still equal it afterwards, to the last bit.
             scaled = np.where(values[name] == close, adjusted, values[name] * factor)
             values[name][:, columns] = scaled[:, columns]
+    close[:, columns] = adjusted[:, columns]

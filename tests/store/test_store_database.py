@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from quantlib.errors import ConfigError
+from quantlib.errors import ConfigError, DataError
 from quantlib.store import Store, database, embedded, migrations
 from quantlib.store.cluster import Cluster
 
@@ -189,6 +190,74 @@ def test_dead_connections_are_replaced(tmp_path: Path, shared_home: Path) -> Non
         one(store)
 
 
+def backend(cursor: object) -> int:
+    cursor.execute("SELECT pg_backend_pid()")  # type: ignore[attr-defined]
+    return int(cursor.fetchall()[0][0])  # type: ignore[attr-defined]
+
+
+def bulk_backend(store: Store) -> int:
+    with store.bulk() as cursor:
+        return backend(cursor)
+
+
+def test_an_idle_bulk_connection_is_used_again_unless_it_has_died(shared_home: Path) -> None:
+    with Store.connect(None, shared_home) as store:
+        first = bulk_backend(store)
+        assert bulk_backend(store) == first
+        with store.begin() as connection:
+            assert connection.scalar(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": first})
+        second = bulk_backend(store)
+        assert second != first
+        kill_server(shared_home)
+        assert bulk_backend(store) != second
+        assert len(store._bulk) == 1
+
+
+def test_an_error_in_the_body_ends_the_bulk_connection(shared_home: Path) -> None:
+    def fail(store: Store) -> None:
+        with store.bulk() as cursor:
+            assert backend(cursor) == first
+            raise DataError("Cut off.")
+
+    with Store.connect(None, shared_home) as store:
+        first = bulk_backend(store)
+        with pytest.raises(DataError, match="Cut off"):
+            fail(store)
+        assert store._bulk == []
+        assert bulk_backend(store) != first
+        there = sa.text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+        for _ in range(100):
+            with store.begin() as connection:
+                if connection.scalar(there, {"pid": first}) == 0:
+                    return
+            time.sleep(0.02)
+        pytest.fail("the connection is still open")
+
+
+def test_who_uses_bulk_at_once_has_a_connection_each_and_few_are_kept(shared_home: Path) -> None:
+    users = database.IDLE_BULK + 1
+    gate = threading.Barrier(users)
+
+    def use(store: Store) -> int:
+        with store.bulk() as cursor:
+            gate.wait(20)
+            return backend(cursor)
+
+    with Store.connect(None, shared_home) as store, ThreadPoolExecutor(users) as pool:
+        for _ in range(2):
+            assert len({job.result() for job in [pool.submit(use, store) for _ in range(users)]}) == users
+            assert len(store._bulk) == database.IDLE_BULK
+
+
+def test_a_connection_in_use_while_the_store_is_closed_is_not_kept(shared_home: Path) -> None:
+    store = Store.connect(None, shared_home)
+    one(store)
+    with store.bulk() as cursor:
+        store.close()
+        assert backend(cursor)
+    assert store._bulk == []
+
+
 def half(store: Store, road: str, then: Callable[[], object]) -> None:
     """Write a row by one of the roads, do something, and go on."""
     as_text = sa.text if road == "begin" else str
@@ -242,7 +311,7 @@ if (child := os.fork()) == 0:
     gc.collect()
     os._exit(0)
 print(os.waitpid(child, 0)[1], flush=True)
-with store._bulk["parent"].cursor() as cursor:  # the very connection the child inherited
+with store._bulk[0].cursor() as cursor:  # the very connection the child inherited
     cursor.execute("SELECT 1")
 use(store)
 print("parent still connected", flush=True)

@@ -46,7 +46,7 @@ load_folder(session, folder, on_progress=lambda done, total, name: print(done, f
 """
 # When a row was written differs from run to run, and what the run was like is no data.
 STAMPS = {"recorded_at", "replaced_at", "updated_at", "fetched_at", "found_at", "proposed_at", "first_seen_at"}
-STAMPS |= {"last_seen_at", "times"}
+STAMPS |= {"last_seen_at", "first_recorded_at", "times"}
 OF_THE_RUN = {"ops.ingest_log", "ops.vendors", "ops.capabilities", "ops.schema_version"}
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from urllib.parse import urlsplit, urlunsplit
 
+import pandas as pd
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from database import Database
 
-from quantlib.store import Store, migrations
+from quantlib.store import Store, coverage, embedded, migrations, read_panel
+from quantlib.store.address import read_address
 from quantlib.store.migrations.versions import r0001_foundation
 
 SCHEMAS = {"raw", "market_data", "events", "macro", "derived", "strategies", "execution", "reports", "ops"}
@@ -81,3 +89,57 @@ def test_a_server_that_cannot_give_hypertables_is_used_as_it_is(
         assert re.search(note, why)
         assert bool(why) == available
         assert connection.scalar(sa.text("SELECT 1")) == 1, "the transaction must go on"
+
+
+@pytest.fixture
+def fresh(database: Database) -> Iterator[str]:
+    """Return the address of an empty database on the test server."""
+    server = database.url or embedded.start(database.home)
+    name = f"workbench_test_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+    yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+OLDER = """
+INSERT INTO market_data.bars (symbol, source, ts, close, recorded_at) VALUES
+    ('KO', 'a', '2019-01-02', 7, '2024-01-03Z'), ('KO', 'a', '2024-01-02', 9, '2024-01-06Z'),
+    ('KO', 'b', '2024-01-03', 5, '2024-01-04Z'), ('PEP', 'a', '2024-01-02', 3, '2024-01-05Z');
+INSERT INTO market_data.bar_revisions (symbol, source, ts, close, recorded_at, replaced_at) VALUES
+    ('KO', 'a', '2024-01-02', 8, '2024-01-02Z', '2024-01-06Z')
+"""
+
+
+def test_bars_of_an_older_schema_are_read_as_before(
+    fresh: str, monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(read_address(fresh)))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "HEAD", "r0002")
+        migrations.upgrade(engine)
+    with engine.begin() as connection:
+        assert connection.scalar(sa.text("SELECT to_regclass('market_data.bar_series')")) is None
+        connection.exec_driver_sql(OLDER)
+        chosen = connection.execute(sa.text("SELECT * FROM market_data.canonical_bars ORDER BY 1, 2, 3")).all()
+    engine.dispose()
+    with Store.connect(fresh, database.home) as store:
+        assert coverage(store)["bars"].tolist() == [2, 1, 1]
+        with store.begin() as connection:
+            found = connection.execute(
+                sa.text("SELECT symbol, source, first_recorded_at FROM market_data.bar_series ORDER BY 1, 2")
+            )
+            assert [(*row,) for row in found] == [
+                ("KO", "a", datetime(2024, 1, 2, tzinfo=UTC)),
+                ("KO", "b", datetime(2024, 1, 4, tzinfo=UTC)),
+                ("PEP", "a", datetime(2024, 1, 5, tzinfo=UTC)),
+            ]
+            view = connection.execute(sa.text("SELECT * FROM market_data.canonical_bars ORDER BY 1, 2, 3")).all()
+        assert view == chosen
+        assert len(view) == 3
+        assert read_panel(store, "KO").frame()["KO"].to_dict() == {
+            pd.Timestamp("2019-01-02"): 7.0,
+            pd.Timestamp("2024-01-02"): 9.0,
+        }
+        assert read_panel(store, "KO", as_of="2024-01-02").frame()["KO"].tolist() == [8.0]

@@ -302,15 +302,11 @@ def test_what_is_written_later_changes_no_day_before_the_series_was_recorded(sto
 
 
 def test_a_hostile_name_is_data_never_sql(store: Store, bars: pd.DataFrame) -> None:
-    with store.begin() as connection:
-        connection.execute(
-            sa.text(
-                "INSERT INTO market_data.bars (symbol, source, ts, close, recorded_at) "
-                "VALUES (:name, :name, '2024-01-02', 7, now())"
-            ),
-            {"name": "\\'\"{},NULL $1 %s"},
-        )
-    assert read_panel(store, ["\\'\"{},NULL $1 %s"], source="\\'\"{},NULL $1 %s").close.tolist() == [[7.0]]
+    name = "\\'\"{},NULL $1 %s"
+    at = datetime(2024, 1, 3, tzinfo=UTC)
+    write_bars(store, bars.iloc[[0]].assign(symbol=name, source=name, adj_close=7.0), at=at)
+    for as_of in (None, at, "2024-01-02"):
+        assert read_panel(store, [name], source=name, as_of=as_of).close.tolist() == [[7.0]]
 
 
 def test_as_of_never_mixes_the_scales_before_and_after_a_split(store: Store) -> None:

@@ -164,6 +164,54 @@ def test_coverage_tells_what_there_is(store: Store, bars: pd.DataFrame) -> None:
     assert frame["symbol"].dtype == "str"
 
 
+def series_of_the_bars(store: Store) -> list[tuple[object, ...]]:
+    """Return what market_data.bar_series should hold, out of every version of every bar."""
+    query = """
+        SELECT symbol, source, min(ts), max(ts), count(DISTINCT ts)::integer, min(recorded_at), max(recorded_at)
+        FROM (SELECT symbol, source, ts, recorded_at FROM market_data.bars
+              UNION ALL SELECT symbol, source, ts, recorded_at FROM market_data.bar_revisions) versions
+        GROUP BY symbol, source ORDER BY symbol, source
+    """
+    with store.begin() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(query))]
+
+
+def series(store: Store) -> list[tuple[object, ...]]:
+    return [row[:-2] for row in rows(store, "bar_series")]
+
+
+def test_what_there_is_of_a_series_is_kept_by_every_write(store: Store, bars: pd.DataFrame) -> None:
+    moments = pd.date_range("2024-01-10", periods=7, freq="D", tz="UTC").to_pydatetime()
+    earlier = bars.assign(ts=bars["ts"] - pd.Timedelta(days=40))
+    for at, frame in (
+        (moments[3], bars.iloc[1:]),
+        (moments[4], bars),  # one day before what is there
+        (moments[4], bars.iloc[[0, 4]].assign(volume=1.0)),  # only changes
+        (moments[5], pd.concat([earlier.iloc[[5]], bars.iloc[[0]].assign(volume=2.0)])),
+        (moments[1], earlier.iloc[:3].assign(source="other")),
+        (moments[2], earlier.iloc[:3].assign(source="other", volume=3.0)),
+        (moments[0], earlier.iloc[[3]]),  # stamped before all others
+    ):
+        write_bars(store, frame, at=at)
+        assert series(store) == series_of_the_bars(store)
+    before = rows(store, "bar_series")
+    assert len(before) == 3
+    write_bars(store, earlier.iloc[[3]], at=moments[6])
+    assert rows(store, "bar_series") == before, "nothing was written"
+
+
+def test_a_write_that_fails_or_others_at_once_leave_the_series_true(store: Store, bars: pd.DataFrame) -> None:
+    write_bars(store, bars)
+    with pytest.raises(DataError, match="check_bars first"):
+        write_bars(store, pd.concat([bars, bars.iloc[[5]].assign(ts=pd.Timestamp("2024-02-01"), close=-1.0)]))
+    assert series(store) == series_of_the_bars(store)
+    parts = [bars.assign(ts=bars["ts"] + pd.Timedelta(days=i - 3), volume=float(i)) for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for job in [pool.submit(write_bars, store, part) for part in parts]:
+            job.result()
+    assert series(store) == series_of_the_bars(store)
+
+
 positive = st.floats(min_value=1e-300, max_value=1e300)
 maybe = st.one_of(st.just(math.nan), positive)
 
@@ -184,7 +232,7 @@ def test_what_is_read_is_what_was_written_to_the_last_bit(
     store: Store, written: dict[tuple[str, object], tuple[float, float, float]]
 ) -> None:
     with store.begin() as connection:
-        connection.execute(sa.text("TRUNCATE market_data.bars, market_data.bar_revisions"))
+        connection.execute(sa.text("TRUNCATE market_data.bars, market_data.bar_revisions, market_data.bar_series"))
     frame = pd.DataFrame(
         [(symbol, day, close, adj, volume, "sample") for (symbol, day), (close, adj, volume) in written.items()],
         columns=["symbol", "ts", "close", "adj_close", "volume", "source"],
