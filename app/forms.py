@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
@@ -13,7 +13,6 @@ from pydantic.fields import FieldInfo
 
 from quantlib.costs import Costs
 from quantlib.indicators import INDICATORS
-from quantlib.strategies import Strategy
 
 #: Pixels of a box that holds several symbols: about five beside each other; less where the page is narrower.
 LIST_WIDTH = 460
@@ -21,6 +20,10 @@ PARAMETER_TITLES = {"n": "Sessions", "k": "Deviations"}
 COSTS = {
     "commission_bps": ("Commission (bps)", "Of every amount traded."),
     "half_spread_bps": ("Half spread (bps)", "From the middle to the price one gets; of every amount traded."),
+    "impact_bps": (
+        "Impact (bps)",
+        "Of an order as large as all that is traded in a day; smaller ones pay by the root.",
+    ),
     "borrow_bps_per_year": ("Borrowing (bps a year)", "Of what is held short."),
 }
 
@@ -32,6 +35,7 @@ def parameters(
     key: str,
     *,
     bind: Literal["query-params"] | None = None,
+    fields: Iterable[str] | None = None,
 ) -> dict[str, Any]:
     """Draw one widget a field and return what they hold, not validated yet.
 
@@ -47,9 +51,12 @@ def parameters(
         Start of the widgets' keys, so that two forms on a page stay apart.
     bind
         Whether what they hold stands in the address, under their keys.
+    fields
+        Those to draw, in this order; None draws all.
     """
     return {
-        name: _widget(field, values[name], symbols, f"{key}-{name}", bind) for name, field in model.model_fields.items()
+        name: _widget(model.model_fields[name], values[name], symbols, f"{key}-{name}", bind)
+        for name in (model.model_fields if fields is None else fields)
     }
 
 
@@ -60,29 +67,6 @@ def costs() -> Costs:
         for name, (label, text) in COSTS.items()
     }
     return Costs(**chosen)
-
-
-def backtest(
-    base: Strategy, symbols: Sequence[str], first: date, newest: date
-) -> tuple[dict[str, Any], Costs, date | None, bool]:
-    """Draw the form of a backtest and return parameters, costs, first session, and whether it was sent just now.
-
-    Parameters
-    ----------
-    base
-        The definition to start from; the parameters are not validated yet.
-    symbols, first, newest
-        What there is to choose from.
-    """
-    with st.form("backtest"):
-        st.caption(base.description)
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            values = parameters(type(base), base.model_dump(), symbols, base.id)
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            paid = costs()
-            start = st.date_input("From", None, first, newest, "from", format="YYYY-MM-DD", bind="query-params")
-            sent = st.form_submit_button("Run", icon=":material/play_arrow:", type="primary")
-    return values, paid, start, sent
 
 
 def _widget(
@@ -103,14 +87,15 @@ def _widget(
         return st.selectbox(label, options, index=options.index(value), help=help_text, key=key, bind=bind)
     low, high = _bounds(field)
     # A number that may be left empty says in its annotation of which kind it is.
-    kind = next(kind for kind in (type(value), *get_args(field.annotation)) if kind in {int, float})
-    step = kind(1 if kind is int or value is None else 0.1)
+    kind = float if float in _kinds(field.annotation) else int
+    step = kind(1 if kind is int else 0.01 if value is not None and abs(value) < 0.2 else 0.1)
     return st.number_input(
         label,
         min_value=None if low is None else kind(low),
         max_value=None if high is None else kind(high),
         value=value,
         step=step,
+        format=None if kind is int else "%g",
         placeholder=_extra(field).get("empty"),
         help=help_text,
         key=key,
@@ -123,9 +108,17 @@ def _extra(field: FieldInfo) -> dict[str, Any]:
     return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """Yield the plain types of an annotation, and the rules that come with them."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _kinds(part)
+
+
 def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
     low = high = None
-    for rule in field.metadata:
+    inner = (part.metadata for part in _kinds(field.annotation) if isinstance(part, FieldInfo))
+    for rule in (*field.metadata, *chain.from_iterable(inner)):
         if isinstance(rule, Ge | Gt):
             low = rule.ge if isinstance(rule, Ge) else rule.gt
         if isinstance(rule, Le | Lt):

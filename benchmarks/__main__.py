@@ -14,12 +14,14 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import backtests, indicators, store, worlds
+from benchmarks import backtests, cluster, indicators, store, sweeps, worlds
 from benchmarks.race import Race
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 THEMES = {
     "backtests": ("Backtests", backtests.races),
+    "sweeps": ("Sweeps", sweeps.races),
+    "ray": ("Sweeps on a Ray cluster", cluster.races),
     "worlds": ("Simulated worlds", worlds.races),
     "store": ("The database", store.races),
     "indicators": ("Indicators", indicators.races),

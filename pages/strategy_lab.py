@@ -1,120 +1,112 @@
 """Strategy lab: is this idea worth anything?"""
 
-import datetime as dt
-from typing import Any
-
 import streamlit as st
 
-from app import layout
-from app.cache import keep, new_run, session, stamp
-from app.forms import backtest
-from app.layout import chart, table
+from app import lab_views as views
+from app.cache import keep, new_run, stamp
+from app.lab_draft import Draft, keep_address, open_draft
+from app.lab_sheet import record
+from app.lab_sweep import sweep
+from app.lab_versions import versions
+from app.layout import question, strip
+from app.prices import price_strip, prices
 from quantlib.costs import Costs
 from quantlib.errors import QuantError
-from quantlib.strategies import STRATEGIES, Strategy, build
-from quantlib.workflows.lab import Trial, definition_name, definitions, trials, try_strategy
-from quantlib.workflows.market import Prices, stored_prices
-from quantlib.workflows.reading import run_link
-from quantlib.workflows.research import data_label
+from quantlib.strategies import STRATEGIES, Strategy
+from quantlib.types import DateLike
+from quantlib.workflows.definitions import saved_definitions
+from quantlib.workflows.lab import Trial, definitions, tried, try_strategy
+from quantlib.workflows.market import Prices
 
 NEW = {f"New: {family.title}": family for family in STRATEGIES.values()}
-TRADES: dict[str, Any] = {
-    "ts": st.column_config.DateColumn("Filled", format="YYYY-MM-DD", pinned=True),
-    "symbol": "Symbol",
-    "side": "Side",
-    "shares": ("Shares", "%,.0f"),
-    "price": ("Price", "%,.2f"),
-    "notional": ("Amount ($)", "%,.0f"),
-    "cost": ("Cost ($)", "%,.2f"),
-    "decided": st.column_config.DateColumn("Decided", format="YYYY-MM-DD", help="At the close of that session."),
-}
+VIEWS = ("Form", "YAML", "Spread", "Versions", "Sweep", "Share")
 
 
-def result(strategy: Strategy, name: str, paid: Costs, start: dt.date | None) -> Trial:
-    """Return the backtest on screen; it stays until another is asked for or something else is stored."""
-    held = st.session_state.get("lab")
-    if held is None or held[0] != (strategy, paid, start, stamp()):
-        with st.spinner(f"Running {name} over all its prices, and checking the record…"):
-            trial = keep(try_strategy, strategy, name, paid, start)
-        new_run()  # it may have been stored just now
-        held = st.session_state["lab"] = ((strategy, paid, start, stamp()), trial)
-    found: Trial = held[1]
-    return found
+def choose(there: dict[str, Strategy]) -> Draft:
+    """Draw the choice of a definition and return it as a draft; what was just run or saved is chosen by itself."""
+    if ran := st.session_state.pop("ran", None):
+        names = (name for name, strategy in there.items() if ran in {name, strategy.id})
+        st.session_state["definition"] = next(names, st.session_state["definition"])
+    chosen = st.selectbox("Definition", [*there, *NEW], key="definition", bind="query-params")
+    return open_draft(chosen, there[chosen] if chosen in there else NEW[chosen]())
 
 
-def trades(trial: Trial) -> None:
-    """Draw what was traded, and what that cost."""
-    st.markdown(trial.paid.replace("$", "\\$"))
-    symbol = st.selectbox("Symbol", trial.run.panel.symbols, key="traded", bind="query-params")
-    chart(trial.trades(symbol), "trades-chart")
-    table(trial.run.result.trades[::-1], TRADES, "trades", hide_index=True)
+def tried_now(
+    draft: Draft, paid: Costs, start: DateLike | None, source: str, *, sent: bool
+) -> tuple[Trial | None, bool]:
+    """Return the backtest on screen, and whether it is of what the page now holds.
+
+    One that was tried before is shown at once; any other, and any change, waits for the button.
+    """
+    name, key, trial = st.session_state.get("lab", ("", (), None))
+    if (strategy := draft.strategy) is None:
+        return (trial if name == draft.name else None), False
+    wanted = (strategy, paid, start)
+    opened = name != draft.name and draft.name not in NEW and strategy.id in keep(tried, source)
+    if sent or opened or key[:3] == wanted:
+        if key != (*wanted, stamp()):  # something else was asked for, or something was stored
+            with st.spinner(f"Running {draft.title} over all its prices, and checking the record…", show_time=True):
+                trial = keep(try_strategy, strategy, draft.title, paid, start)
+            new_run()  # it may have been stored just now
+        st.session_state["lab"] = (draft.name, (*wanted, stamp()), trial)
+        return trial, True
+    return (trial if name == draft.name else None), False
 
 
-def signal(trial: Trial) -> None:
-    """Draw the number the rule hangs on, and say why it holds what it holds."""
-    if figure := trial.signal():
-        chart(figure, "signal")
-    st.markdown("\n".join(f"- {reason}" for reason in trial.why.reasons))
-    st.markdown(f"**What would turn it around:** {trial.why.invalidation}")
-
-
-def record(trial: Trial, prices: Prices) -> None:
-    """Draw what came out: the verdict, the key numbers, growth, and the detail in tabs."""
-    run = trial.run
-    layout.verdict(run.verdict.outcome, run.verdict.sentence, run.hindsight)
-    st.caption(keep(trials, prices.source).sentence)
-    rows = {str(key): (value, low, high, int(n)) for key, value, low, high, n in run.metrics.itertuples()}
-    layout.key_metrics(rows, ("sharpe_ratio", "cagr", "max_drawdown", "turnover"))
-    log = st.toggle("Log scale", value=True, key="log", bind="query-params", help="Equal distances are equal growth.")
-    chart(trial.growth(log=log), "growth")
-    layout.tabs(
-        {
-            "Drawdown": lambda: chart(trial.drawdown(), "drawdown"),
-            "Holdings": lambda: chart(trial.weights(), "weights"),
-            "Trades": lambda: trades(trial),
-            "Metrics": lambda: layout.metrics_table(rows),
-            "Checks": lambda: layout.checks((c.outcome, c.title, c.sentence) for c in run.verdict.checks),
-            "Signal": lambda: signal(trial),
-        }
-    )
-    layout.provenance({"run": run.run_id, "strategy": run.strategy.id, "data": run.panel.snapshot_id})
-    link = f"[This run in MLflow]({run_link(session(), run.mlflow_run_id)})" if run.mlflow_run_id else ""
-    st.caption(f"{prices.note} {link}")
+def drawer(view: str | None, draft: Draft, found: Prices, paid: Costs, start: DateLike | None) -> None:
+    """Draw what was opened of the definition."""
+    if view == "Spread":
+        views.spread(draft, start)
+    elif view == "Versions":
+        versions(draft, frozenset(keep(saved_definitions)), paid, start)
+    elif view == "Sweep":
+        sweep(draft, paid, start)
+    elif view == "Share":
+        views.share(draft, paid, start)
 
 
 def main() -> None:
     """Draw the page."""
-    layout.question("Is this idea worth anything?", "A rule, run over all stored prices, after costs.")
-    prices = keep(stored_prices)
-    if prices is None:
-        layout.empty("There are no prices yet.", "Run `make run`, or `workbench ingest` and reload this page.")
-    head, there = st.empty(), keep(definitions)
+    question("Is this idea worth anything?", "A definition, run over all stored prices, after costs.")
+    found, head = prices(), st.empty()
     with head:
-        label = {"as of": f"{prices.newest:%Y-%m-%d}", "prices": data_label(prices.source, prices.newest)}
-        layout.strip(label, sample=prices.sample)
-    if ran := st.session_state.pop("ran", None):
-        st.session_state["definition"] = next(name for name, strategy in there.items() if strategy.id == ran)
-    chosen = st.selectbox("Definition", [*there, *NEW], key="definition", bind="query-params")
-    base = there[chosen] if chosen in there else NEW[chosen]()
-    values, paid, start, sent = backtest(base, prices.symbols, prices.first.date(), prices.newest.date())
-    trial: Trial | None = None
+        price_strip(found)
+    draft = choose(keep(definitions))
+    about = st.container()
+    view = st.segmented_control("Open", VIEWS, key="view", bind="query-params", label_visibility="collapsed")
+    view = view or ("Form" if draft.name in NEW else None)
+    opened, below = st.container(), st.container()
+    with opened:
+        if view == "Form":
+            views.form(draft, found.symbols)
+        elif view == "YAML":
+            views.document(draft)
+    with about:
+        views.told(draft)
+    with below:
+        absent = views.missing(draft, found)
+        paid, start, sent = views.terms(found, ready=draft.strategy is not None and not absent)
+    keep_address(draft)
+    with opened:
+        drawer(view, draft, found, paid, start)
     try:
-        wanted = build(base.family, values)
-        if sent and wanted != there.get(chosen):
-            result(wanted, definition_name(wanted), paid, start)
-            st.session_state["ran"] = wanted.id
-            st.rerun()
-        if chosen in there:
-            trial = result(base, chosen, paid, start)
+        trial, fresh = tried_now(draft, paid, start, found.source, sent=sent)
     except QuantError as error:
         st.error(f"{error}", icon=":material/error:")
-        trial = st.session_state.get("lab", (None, None))[1]
+        return
+    if sent and draft.changed and draft.strategy is not None:
+        st.session_state["ran"] = draft.strategy.id
+        st.rerun()
     if trial is None:
-        st.info("Set the parameters and press **Run**. It takes a second or two, is kept, and counts as one try.")
-    else:
-        with head:
-            layout.strip(trial.label, sample=prices.sample, grade=trial.run.panel.grade)
-        record(trial, prices)
+        st.info("Press **Run** to see its record. It takes a second or two, is kept, and counts as one try.")
+        if view is None and not absent:
+            views.spread(draft, start)
+        return
+    if not fresh:
+        views.stale(draft, trial, paid, start)
+    with head:
+        strip(trial.label, sample=found.sample, grade=trial.run.panel.grade)
+    record(trial, found)
 
 
 main()

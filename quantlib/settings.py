@@ -65,7 +65,11 @@ class Settings(BaseSettings):
     home: Path = Field(default=ROOT / "data" / "local", description="Folder for what the workbench creates.")
     data: Path = Field(default=ROOT / "data", description="Folder with universe.yaml and other facts.")
     source: str = Field(
-        default="auto", description="Price source to use; auto is the one that serves the ready strategies best."
+        default="auto", description="Price source to use; auto is the one that serves the daily strategies best."
+    )
+    strategies: str = Field(
+        default="daily",
+        description="What the pipeline runs: definitions by name, with commas between; or daily, or all.",
     )
     seed: int = Field(default=7, description="Seed of every simulation the pipeline runs.")
     worlds: int = Field(default=1000, ge=1, description="Simulated worlds per strategy.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from quantlib.backtest.run import BacktestResult, run
+from quantlib.backtest.result import BacktestResult
+from quantlib.backtest.run import run
 from quantlib.costs import Costs
 from quantlib.errors import DataError
 from quantlib.types import DateLike, Panel, as_date
@@ -32,7 +33,7 @@ def hold_equal_parts(panel: Panel, *, costs: Costs | None = None, since: DateLik
 
 
 def holding_beside(panel: Panel, result: BacktestResult, *, costs: Costs) -> pd.Series:
-    """Return the equity of holding a strategy's symbols, beginning where both can be compared.
+    """Return the equity of holding the symbols of a panel, beginning where both can be compared.
 
     That is the later of the strategy's first trade and the first session with a price of every symbol; compare with
     the strategy's equity from the first date of what is returned.

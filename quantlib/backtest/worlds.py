@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from quantlib.backtest.run import run_account
+from quantlib.backtest.market import prepare
+from quantlib.backtest.run import Account, equity_of, run_account
 from quantlib.costs import Costs
 from quantlib.errors import DataError
 from quantlib.simulators import Simulator
@@ -94,10 +95,21 @@ def recent_history(strategy: Strategy, panel: Panel, costs: Costs, *, least: int
 def _standing(strategy: Strategy, panel: Panel, costs: Costs) -> FloatArray:
     """Return the last two decisions and the weights held at the last close, in one row."""
     targets = strategy.targets(panel)
-    account = run_account(panel, targets, costs=costs)
+    account = _account(strategy, panel, targets, costs)
     marks = panel.frame("close").ffill().to_numpy()[-1]
-    held = np.where(account.shares[-1] != 0.0, account.shares[-1] * marks, 0.0) / account.equity[-1]
+    held = np.where(account.shares[-1] != 0.0, account.shares[-1] * marks, 0.0) / (account.equity[-1] or 1.0)
     return np.concatenate([targets.to_numpy()[-2:].ravel(), held])
+
+
+def _account(strategy: Strategy, panel: Panel, targets: pd.DataFrame, costs: Costs) -> Account:
+    return run_account(
+        panel,
+        targets,
+        costs=costs,
+        stops=strategy.risk,
+        spread_z=strategy.spread_z(panel.select(strategy.inputs)),
+        linked=strategy.linked,
+    )
 
 
 def evaluate_in_worlds(
@@ -113,7 +125,7 @@ def evaluate_in_worlds(
 ) -> WorldsResult:
     """Return how the strategy fares over the next `horizon` sessions in `n` worlds that start at today's prices.
 
-    The simulator is calibrated on the sessions its symbols share. In every world the strategy goes on
+    The simulator is calibrated on the sessions that all its inputs share. In every world the strategy goes on
     deciding, with its costs, from the position it holds at the panel's last close; the same code runs as on history.
 
     Parameters
@@ -129,24 +141,31 @@ def evaluate_in_worlds(
         A symbol's last close is unknown, so there is no price to start from.
     """
     costs = costs or Costs()
-    chosen = panel.select(strategy.symbols)
+    chosen = panel.select(strategy.inputs)
     own = chosen.complete()
     if len(own) == 0 or own.index[-1] != panel.index[-1]:
         last = f"; the last shared session is {own.index[-1]:%Y-%m-%d}" if len(own) else ""
         raise DataError(
-            f"Not every price of {', '.join(strategy.symbols)} is known on {panel.index[-1]:%Y-%m-%d}{last}. "
+            f"Not every price of {', '.join(strategy.inputs)} is known on {panel.index[-1]:%Y-%m-%d}{last}. "
             "Choose an as-of date on which all of them traded."
         )
     history = recent_history(strategy, chosen, costs)
-    start = len(history) - 1
+    start, traded = len(history) - 1, len(strategy.symbols)
     paths = np.empty((n, horizon + 1))
     hold = np.empty(n)
     dates = history.index[-1:].append(own.next_sessions(horizon))
     for i, world in enumerate(simulator.paths(own, n=n, horizon=horizon, seed=seed)):
         joined = history.append(world)
-        equity = run_account(joined, strategy.targets(joined), costs=costs).equity[start:]
+        targets = strategy.targets(joined)
+        equity = equity_of(
+            prepare(joined, costs),
+            targets.to_numpy(dtype=np.float64),
+            stops=strategy.risk,
+            spread_z=strategy.spread_z(joined),
+            linked=strategy.linked,
+        )[start:]
         paths[i] = equity / equity[0]
-        hold[i] = (world.close[-1] / history.close[-1]).mean() - 1.0
+        hold[i] = (world.close[-1, :traded] / history.close[-1, :traded]).mean() - 1.0
         if on_progress is not None and ((i + 1) % 50 == 0 or i + 1 == n):
             on_progress(i + 1, n)
     return WorldsResult(

@@ -112,11 +112,12 @@ def monthly_heatmap(table: pd.DataFrame) -> go.Figure:
     Parameters
     ----------
     table
-        Index: years. Columns: 1 to 12 and "year"; fractions, NaN where there was no session.
+        As `metrics.monthly_table` gives it. Index: years. Columns: Jan ... Dec, Year; fractions, NaN where there was
+        no session.
     """
     if table.empty:
         raise DataError("There is no month to draw. Run a strategy first.")
-    grid = table[[*range(1, 13), "year"]].to_numpy(dtype=np.float64) * 100
+    grid = table[[*MONTHS, "Year"]].to_numpy(dtype=np.float64) * 100
     months = grid[:, :12]
     limit = float(np.nanquantile(np.abs(months), 0.98)) or 1.0
     text = np.where(np.isfinite(grid), np.char.mod("%.1f", np.nan_to_num(grid)), "")

@@ -11,6 +11,9 @@ from quantlib.charts.numbers import percent
 from quantlib.charts.theme import LIGHT, fade, series_color
 from quantlib.errors import DataError
 
+#: Value below which a share of it says nothing.
+LEAST = 0.05
+
 
 def by_delay(table: pd.DataFrame, *, metric: str = "Sharpe ratio", name: str = "") -> go.Figure:
     """Return a metric by how many sessions after the decision orders fill, with intervals.
@@ -26,10 +29,11 @@ def by_delay(table: pd.DataFrame, *, metric: str = "Sharpe ratio", name: str = "
     """
     color = series_color(name or metric)
     values = table["value"]
-    kept = values.iloc[1] / values.iloc[0] if len(values) > 1 and values.iloc[0] > 0 else float("nan")
     title = f"{metric} {values.iloc[0]:.2f} at the next session"
-    if np.isfinite(kept):
-        title += f", {values.iloc[1]:.2f} one later: {percent(kept, 0)} of it is left"
+    if len(values) > 1 and np.isfinite(values.iloc[1]):
+        title += f", {values.iloc[1]:.2f} one later"
+        if values.iloc[0] >= LEAST and values.iloc[1] > 0:
+            title += f": {percent(values.iloc[1] / values.iloc[0], 0)} of it is left"
     dots = {
         "type": "scatter",
         "mode": "lines+markers",

@@ -10,6 +10,7 @@ from quantlib.errors import DataError, nearest
 from quantlib.indicators.bands import bollinger, zscore
 from quantlib.indicators.indicator import Indicator
 from quantlib.indicators.momentum import rsi
+from quantlib.indicators.rolling import highest, lowest, roc
 from quantlib.indicators.trend import ema, sma
 from quantlib.indicators.volatility import atr, rolling_volatility
 from quantlib.types import Panel
@@ -21,6 +22,9 @@ __all__ = [
     "bollinger",
     "compute",
     "ema",
+    "highest",
+    "lowest",
+    "roc",
     "rolling_volatility",
     "rsi",
     "sma",
@@ -104,6 +108,42 @@ INDICATORS: dict[str, Indicator] = {
         variant="Distance from the simple mean in population standard deviations (divided by n), today's "
         "close included in both; the window refills after an unknown close.",
         reference="Bollinger (2001), Bollinger on Bollinger Bands: the position within the bands",
+    ),
+    "highest": Indicator(
+        name="highest",
+        title="Highest of n bars",
+        function=highest,
+        inputs=("close",),
+        params={"n": 20},
+        warmup=lambda n, **_: n,
+        overlay=True,
+        unit="price",
+        variant="Of closes, today's included; the window refills after an unknown close.",
+        reference="Donchian (1960), Commodities Trend Timing; his channel takes highs; TA-Lib MAX",
+    ),
+    "lowest": Indicator(
+        name="lowest",
+        title="Lowest of n bars",
+        function=lowest,
+        inputs=("close",),
+        params={"n": 20},
+        warmup=lambda n, **_: n,
+        overlay=True,
+        unit="price",
+        variant="Of closes, today's included; the window refills after an unknown close.",
+        reference="Donchian (1960), Commodities Trend Timing; his channel takes lows; TA-Lib MIN",
+    ),
+    "roc": Indicator(
+        name="roc",
+        title="Rate of change",
+        function=roc,
+        inputs=("close",),
+        params={"n": 20},
+        warmup=lambda n, **_: n + 1,
+        overlay=False,
+        unit="percent",
+        variant="A fraction, not times 100; the window refills after an unknown close.",
+        reference="Jegadeesh and Titman (1993), Returns to Buying Winners and Selling Losers; TA-Lib ROCP",
     ),
     "rolling_volatility": Indicator(
         name="rolling_volatility",

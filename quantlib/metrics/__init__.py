@@ -1,230 +1,101 @@
-"""Metrics: what a series of simple periodic returns earned, risked and cost, and how sure that is."""
+"""Metrics: what a record earned, risked and cost, and how sure that is; each with formula, reference and interval."""
 
 from __future__ import annotations
 
-import pandas as pd
-
-from quantlib.metrics.activity import turnover
-from quantlib.metrics.intervals import table
-from quantlib.metrics.metric import Metric
-from quantlib.metrics.ratios import (
-    calmar_ratio,
-    calmar_ratio_of,
-    sharpe_ratio,
-    sharpe_ratio_of,
-    sortino_ratio,
-    sortino_ratio_of,
+from quantlib.metrics.activity import gross_exposure, net_exposure, time_in_market, turnover
+from quantlib.metrics.band import growth_band
+from quantlib.metrics.benchmark import (
+    alpha,
+    beta,
+    correlation,
+    down_capture,
+    information_ratio,
+    tracking_error,
+    up_capture,
 )
-from quantlib.metrics.returns import cagr, cagr_of, hit_rate, hit_rate_of, total_return, total_return_of
+from quantlib.metrics.capacity import capacity
+from quantlib.metrics.cards_of_accounts import OF_ACCOUNT, OF_BENCHMARK, OF_FLOWS, OF_TRADES
+from quantlib.metrics.cards_of_returns import OF_RETURNS
+from quantlib.metrics.equity import equity_metrics_nb
+from quantlib.metrics.factors import FactorRegression, factor_regression
+from quantlib.metrics.flows import flow_adjusted_returns, internal_rate_of_return, time_weighted_return
+from quantlib.metrics.metric import Metric
+from quantlib.metrics.periods import monthly_returns, monthly_table, rolling
+from quantlib.metrics.ratios import autocorrelation_lags, calmar_ratio, lo_sharpe_ratio, sharpe_ratio, sortino_ratio
+from quantlib.metrics.returns import best_period, cagr, hit_rate, total_return, worst_period
 from quantlib.metrics.risk import (
+    downside_deviation,
     drawdown,
     expected_shortfall,
-    expected_shortfall_of,
     max_drawdown,
-    max_drawdown_of,
     value_at_risk,
-    value_at_risk_of,
     volatility,
-    volatility_of,
 )
-from quantlib.metrics.series import level_of, periods_of, values_of
+from quantlib.metrics.series import ENOUGH
+from quantlib.metrics.shape import excess_kurtosis, gain_to_pain_ratio, omega_ratio, skewness, tail_ratio
+from quantlib.metrics.summaries import account_summary, summary, trade_summary
+from quantlib.metrics.trades import expectancy, payoff_ratio, profit_factor, trade_hit_rate
+from quantlib.metrics.underwater import drawdown_table, longest_drawdown, recovery_factor, time_under_water, ulcer_index
 
 __all__ = [
+    "ENOUGH",
     "METRICS",
+    "FactorRegression",
     "Metric",
+    "account_summary",
+    "alpha",
+    "autocorrelation_lags",
+    "best_period",
+    "beta",
     "cagr",
     "calmar_ratio",
+    "capacity",
+    "correlation",
+    "down_capture",
+    "downside_deviation",
     "drawdown",
+    "drawdown_table",
+    "equity_metrics_nb",
+    "excess_kurtosis",
+    "expectancy",
     "expected_shortfall",
+    "factor_regression",
+    "flow_adjusted_returns",
+    "gain_to_pain_ratio",
+    "gross_exposure",
+    "growth_band",
     "hit_rate",
+    "information_ratio",
+    "internal_rate_of_return",
+    "lo_sharpe_ratio",
+    "longest_drawdown",
     "max_drawdown",
+    "monthly_returns",
+    "monthly_table",
+    "net_exposure",
+    "omega_ratio",
+    "payoff_ratio",
+    "profit_factor",
+    "recovery_factor",
+    "rolling",
     "sharpe_ratio",
+    "skewness",
     "sortino_ratio",
     "summary",
+    "tail_ratio",
+    "time_in_market",
+    "time_under_water",
+    "time_weighted_return",
     "total_return",
+    "tracking_error",
+    "trade_hit_rate",
+    "trade_summary",
     "turnover",
+    "ulcer_index",
+    "up_capture",
     "value_at_risk",
     "volatility",
+    "worst_period",
 ]
 
-METRICS: dict[str, Metric] = {
-    "total_return": Metric(
-        key="total_return",
-        title="Total return",
-        function=total_return,
-        unit="percent",
-        higher_is_better=True,
-        formula="∏(1 + r) − 1",
-        reference="CFA Institute (2020), GIPS Standards: geometric linking",
-        annualised=False,
-        kernel=total_return_of,
-    ),
-    "cagr": Metric(
-        key="cagr",
-        title="Annual growth (CAGR)",
-        function=cagr,
-        unit="percent",
-        higher_is_better=True,
-        formula="∏(1 + r)^(P / n) − 1",
-        reference="CFA Institute (2020), GIPS Standards: geometric linking",
-        annualised=True,
-        kernel=cagr_of,
-    ),
-    "volatility": Metric(
-        key="volatility",
-        title="Volatility",
-        function=volatility,
-        unit="percent",
-        higher_is_better=False,
-        formula="std(r) × √P, with n − 1",
-        reference="J.P. Morgan, Reuters (1996), RiskMetrics Technical Document",
-        annualised=True,
-        kernel=volatility_of,
-    ),
-    "sharpe_ratio": Metric(
-        key="sharpe_ratio",
-        title="Sharpe ratio",
-        function=sharpe_ratio,
-        unit="ratio",
-        higher_is_better=True,
-        formula="mean(r − f) / std(r − f) × √P, with n − 1",
-        reference="Sharpe (1994), The Sharpe ratio, J. Portfolio Management 21(1)",
-        annualised=True,
-        kernel=sharpe_ratio_of,
-    ),
-    "sortino_ratio": Metric(
-        key="sortino_ratio",
-        title="Sortino ratio",
-        function=sortino_ratio,
-        unit="ratio",
-        higher_is_better=True,
-        formula="mean(r) / √mean(min(r, 0)²) × √P, over all n",
-        reference="Sortino, van der Meer (1991), Downside risk, J. Portfolio Management 17(4)",
-        annualised=True,
-        kernel=sortino_ratio_of,
-    ),
-    "calmar_ratio": Metric(
-        key="calmar_ratio",
-        title="Calmar ratio",
-        function=calmar_ratio,
-        unit="ratio",
-        higher_is_better=True,
-        formula="CAGR / |max drawdown|, over the whole series",
-        reference="Young (1991), Calmar ratio: a smoother tool, Futures 20(1)",
-        annualised=True,
-        kernel=calmar_ratio_of,
-    ),
-    "max_drawdown": Metric(
-        key="max_drawdown",
-        title="Maximum drawdown",
-        function=max_drawdown,
-        unit="percent",
-        higher_is_better=True,
-        formula="min(wealth / highest wealth so far − 1), zero or negative",
-        reference="Magdon-Ismail, Atiya (2004), Maximum drawdown, Risk 17(10)",
-        annualised=False,
-        kernel=max_drawdown_of,
-    ),
-    "value_at_risk": Metric(
-        key="value_at_risk",
-        title="Value at risk (95 %, one period)",
-        function=value_at_risk,
-        unit="percent",
-        higher_is_better=False,
-        formula="smallest loss not exceeded in 95 % of periods, historical; a loss is positive",
-        reference="McNeil, Frey, Embrechts (2015), Quantitative Risk Management, definition 2.8",
-        annualised=False,
-        kernel=value_at_risk_of,
-    ),
-    "expected_shortfall": Metric(
-        key="expected_shortfall",
-        title="Expected shortfall (95 %, one period)",
-        function=expected_shortfall,
-        unit="percent",
-        higher_is_better=False,
-        formula="mean loss in the worst 5 % of periods, historical; a loss is positive",
-        reference="Acerbi, Tasche (2002), On the coherence of expected shortfall, J. Banking & Finance 26",
-        annualised=False,
-        kernel=expected_shortfall_of,
-    ),
-    "hit_rate": Metric(
-        key="hit_rate",
-        title="Hit rate",
-        function=hit_rate,
-        unit="percent",
-        higher_is_better=True,
-        formula="count(r > 0) / count(r ≠ 0)",
-        reference="Definition; periods without a return are left out",
-        annualised=False,
-        kernel=hit_rate_of,
-    ),
-    "turnover": Metric(
-        key="turnover",
-        title="Turnover (one-way, a year)",
-        function=turnover,
-        unit="percent",
-        higher_is_better=False,
-        formula="mean(traded notional / equity) / 2 × P",
-        reference="Portfolio turnover rate as in SEC Form N-1A, with half of both sides for the lesser one",
-        annualised=True,
-        kernel=None,
-    ),
-}
-
-
-def summary(
-    returns: pd.Series,
-    *,
-    periods_per_year: float,
-    seed: int = 0,
-    samples: int = 500,
-    confidence: float = 0.95,
-) -> pd.DataFrame:
-    """Return every metric that is made from returns, one a row, with a bootstrap interval for each.
-
-    The intervals are percentiles of the metric on stationary bootstrap resamples, whose blocks keep the
-    clustering of volatility. They show sampling error only: not the trials it took to find the strategy, and
-    not a future unlike this past. That of the maximum drawdown says what other orders of the same blocks
-    would have given. The same input and seed give the same numbers.
-
-    Parameters
-    ----------
-    returns
-        Simple returns, one a period, each -1 or above and none unknown.
-    periods_per_year
-        252 for daily stock returns, 365 for crypto, 12 for months.
-    seed
-        Of the resampling; 0 or above.
-    samples
-        Number of resamples; 0 leaves the intervals out.
-    confidence
-        Coverage of the intervals, between 0 and 1.
-
-    Returns
-    -------
-    DataFrame
-        Index: keys of METRICS, turnover left out. Columns: value, ci_low, ci_high, n (number of returns).
-        The interval is NaN below 30 returns, where the value is NaN, and where more than 1 - confidence of
-        the resamples leave the metric undefined.
-
-    Raises
-    ------
-    DataError
-        The series is empty, a return is unknown or below -1, or a parameter is out of bounds.
-
-    References
-    ----------
-    Politis, Romano (1994), The stationary bootstrap, J. American Statistical Association 89, 1303-1313.
-
-    Examples
-    --------
-    >>> summary(returns, periods_per_year=252).loc["sharpe_ratio"]  # doctest: +SKIP
-    """
-    return table(
-        {key: metric.kernel for key, metric in METRICS.items() if metric.kernel is not None},
-        values_of(returns),
-        periods_of(periods_per_year),
-        seed=seed,
-        samples=samples,
-        confidence=level_of(confidence, "confidence"),
-    )
+METRICS: dict[str, Metric] = {**OF_RETURNS, **OF_BENCHMARK, **OF_ACCOUNT, **OF_TRADES, **OF_FLOWS}

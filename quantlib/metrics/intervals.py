@@ -1,27 +1,25 @@
-"""All metrics of a series of returns at once, each with the interval its sampling error allows."""
+"""Many metrics of one record at once, each with the interval its sampling error allows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from quantlib.metrics.series import NEGLIGIBLE, Kernel, count_of
+from quantlib.metrics.metric import Metric
+from quantlib.metrics.series import ENOUGH, NEGLIGIBLE, Kernel, count_of
 from quantlib.types import FloatArray
-
-ENOUGH = 30
-"""Below this many returns an interval would only look like knowledge."""
 
 _CHUNK = 2**19
 """Resampled returns held at a time: small enough to stay in the processor's cache."""
 
 
-def block_length(values: FloatArray) -> float:
-    """Return the mean block length for a stationary bootstrap of returns [n], 1 or above.
+def block_length(*columns: FloatArray) -> float:
+    """Return the mean block length for a stationary bootstrap of columns [n] that belong together, 1 or above.
 
-    The longer of what Politis and White's rule asks for the returns and for their squares: returns hardly
-    depend on their past while their size does, and volatility, drawdown and tail metrics live off the size.
+    The longest of what Politis and White's rule asks for each and for its squares: returns hardly depend on their
+    past while their size does, and volatility, drawdown and tail metrics live off the size.
 
     References
     ----------
@@ -30,17 +28,24 @@ def block_length(values: FloatArray) -> float:
     """
     from arch.bootstrap import optimal_block_length  # noqa: PLC0415  its import takes over a second
 
-    if np.ptp(values) <= NEGLIGIBLE:
+    varied = [column for column in columns if np.ptp(column) > NEGLIGIBLE]
+    if not varied:
         return 1.0
     with np.errstate(divide="ignore", invalid="ignore"):  # a series with a single non-zero return
-        found = optimal_block_length(np.column_stack([values, values**2]))["stationary"].to_numpy()
+        both = np.column_stack([power for column in varied for power in (column, column**2)])
+        found = optimal_block_length(both)["stationary"].to_numpy()
     return float(np.fmax(found, 1.0).max())
 
 
 def resampled(
-    kernels: Mapping[str, Kernel], values: FloatArray, periods_per_year: float, *, samples: int, seed: int
+    kernels: Mapping[str, Kernel],
+    columns: Sequence[FloatArray],
+    periods_per_year: float,
+    *,
+    samples: int,
+    seed: int,
 ) -> FloatArray:
-    """Return each metric [metric, sample] on stationary bootstrap resamples of returns [n].
+    """Return each metric [metric, sample] on stationary bootstrap resamples of columns [n], taken together.
 
     References
     ----------
@@ -48,14 +53,15 @@ def resampled(
     """
     from arch.bootstrap import StationaryBootstrap  # noqa: PLC0415  its import takes over a second
 
-    draws = StationaryBootstrap(block_length(values), values, seed=np.random.default_rng(seed))
-    rows = max(1, _CHUNK // len(values))
+    draws = StationaryBootstrap(block_length(*columns), *columns, seed=np.random.default_rng(seed))
+    rows = max(1, _CHUNK // len(columns[0]))
     out = np.empty((len(kernels), samples))
     for first in range(0, samples, rows):
         last = min(first + rows, samples)
-        paths = np.stack([data[0] for data, _ in draws.bootstrap(last - first)])
+        drawn = [data for data, _ in draws.bootstrap(last - first)]
+        paths = [np.stack(column) for column in zip(*drawn, strict=True)]
         for i, kernel in enumerate(kernels.values()):
-            out[i, first:last] = kernel(paths, periods_per_year)
+            out[i, first:last] = kernel(*paths, periods_per_year)
     return out
 
 
@@ -74,22 +80,30 @@ def interval(estimates: FloatArray, confidence: float) -> FloatArray:
 
 
 def table(
-    kernels: Mapping[str, Kernel],
-    values: FloatArray,
+    metrics: Iterable[Metric],
+    columns: Sequence[FloatArray],
     periods_per_year: float,
     *,
     seed: int,
     samples: int,
     confidence: float,
 ) -> pd.DataFrame:
-    """Return value, ci_low, ci_high and n of each metric on checked returns [n]; see `metrics.summary`."""
+    """Return value, interval, n and periods a year of metrics made from checked columns [n]; see `metrics.summary`."""
     seed, samples = count_of(seed, "seed"), count_of(samples, "samples")
-    value = np.array([float(kernel(values, periods_per_year)) for kernel in kernels.values()])
+    kernels = {metric.key: metric.kernel for metric in metrics if metric.kernel is not None}
+    n = len(columns[0])
+    value = np.array(
+        [
+            float(metric.kernel(*columns, periods_per_year)) if n >= metric.least else np.nan
+            for metric in metrics
+            if metric.kernel is not None
+        ]
+    )
     ends = np.full((2, len(kernels)), np.nan)
-    if len(values) >= ENOUGH and samples:
-        estimates = resampled(kernels, values, periods_per_year, samples=samples, seed=seed)
+    if n >= ENOUGH and samples:
+        estimates = resampled(kernels, columns, periods_per_year, samples=samples, seed=seed)
         ends = np.where(np.isnan(value), np.nan, interval(estimates, confidence))
     return pd.DataFrame(
-        {"value": value, "ci_low": ends[0], "ci_high": ends[1], "n": len(values)},
+        {"value": value, "ci_low": ends[0], "ci_high": ends[1], "n": n, "periods_per_year": periods_per_year},
         index=pd.Index(kernels, name="metric"),
     )

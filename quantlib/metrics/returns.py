@@ -24,6 +24,16 @@ def hit_rate_of(r: FloatArray, _periods_per_year: float = 1.0) -> FloatArray:
     return over(np.count_nonzero(r > 0, axis=-1) * 1.0, np.count_nonzero(r, axis=-1) * 1.0)
 
 
+def best_period_of(r: FloatArray, _periods_per_year: float = 1.0) -> FloatArray:
+    """Return the highest return of each series, along the last axis."""
+    return np.asarray(r.max(axis=-1))
+
+
+def worst_period_of(r: FloatArray, _periods_per_year: float = 1.0) -> FloatArray:
+    """Return the lowest return of each series, along the last axis."""
+    return np.asarray(r.min(axis=-1))
+
+
 def total_return(returns: pd.Series) -> float:
     """Return the compounded return over the whole series: prod(1 + r) - 1, as a fraction.
 
@@ -77,3 +87,25 @@ def hit_rate(returns: pd.Series) -> float:
         The series is empty, or a return is unknown or below -1.
     """
     return number(hit_rate_of(values_of(returns)))
+
+
+def best_period(returns: pd.Series) -> float:
+    """Return the highest return of a single period.
+
+    Raises
+    ------
+    DataError
+        The series is empty, or a return is unknown or below -1.
+    """
+    return number(best_period_of(values_of(returns)))
+
+
+def worst_period(returns: pd.Series) -> float:
+    """Return the lowest return of a single period.
+
+    Raises
+    ------
+    DataError
+        The series is empty, or a return is unknown or below -1.
+    """
+    return number(worst_period_of(values_of(returns)))

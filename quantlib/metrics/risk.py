@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from quantlib.metrics.series import level_of, number, periods_of, values_of
+from quantlib.metrics.series import excess, level_of, number, periods_of, values_of
 from quantlib.types import FloatArray
 
 
@@ -14,6 +14,16 @@ def deviation_of(r: FloatArray) -> FloatArray:
     if r.shape[-1] < 2:
         return np.full(r.shape[:-1], np.nan)
     return np.asarray(r.std(axis=-1, ddof=1))
+
+
+def semideviation_of(r: FloatArray) -> FloatArray:
+    """Return the root of the mean squared shortfall below zero of each series, over all n."""
+    return np.asarray(np.sqrt(np.square(np.minimum(r, 0.0)).mean(axis=-1)))
+
+
+def downside_deviation_of(r: FloatArray, periods_per_year: float) -> FloatArray:
+    """Return the annualised downside deviation of each series, along the last axis."""
+    return np.asarray(semideviation_of(r) * np.sqrt(periods_per_year))
 
 
 def volatility_of(r: FloatArray, periods_per_year: float) -> FloatArray:
@@ -72,6 +82,28 @@ def volatility(returns: pd.Series, *, periods_per_year: float) -> float:
         The series is empty, or a return is unknown or below -1.
     """
     return number(volatility_of(values_of(returns), periods_of(periods_per_year)))
+
+
+def downside_deviation(returns: pd.Series, *, periods_per_year: float, target: float | pd.Series = 0.0) -> float:
+    """Return the annualised downside deviation: sqrt(mean(min(r - t, 0)^2)) x sqrt(P), as a fraction.
+
+    Over all n periods, gains counting as zero, as in the Sortino ratio.
+
+    Parameters
+    ----------
+    returns
+        Simple returns, one a period, each -1 or above and none unknown.
+    periods_per_year
+        P: 252 for daily stock returns, 365 for crypto, 12 for months.
+    target
+        t: the return for one period (not a year) that is just acceptable, or a series on the same index.
+
+    Raises
+    ------
+    DataError
+        The series is empty, a return is unknown or below -1, or the indices differ.
+    """
+    return number(downside_deviation_of(excess(returns, target, "target"), periods_of(periods_per_year)))
 
 
 def drawdown(returns: pd.Series) -> pd.Series:

@@ -12,11 +12,14 @@ import pandas as pd
 from quantlib.errors import DataError
 from quantlib.types import FloatArray
 
-Kernel = Callable[[FloatArray, float], FloatArray]
-"""Returns [..., n] and periods a year -> one number for each series, computed along the last axis."""
+Kernel = Callable[..., FloatArray]
+"""Columns [..., n], and last periods a year -> one number for each series, computed along the last axis."""
 
 NEGLIGIBLE = 1e-12
 """A spread of returns below this is rounding, not risk: a ratio over it is unknown."""
+
+ENOUGH = 30
+"""Below this many observations a ratio or an interval would only look like knowledge."""
 
 
 def over(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
@@ -54,6 +57,47 @@ def values_of(returns: pd.Series) -> FloatArray:
             "everything. Accepted: -1 or above; an account that is ruined has -1 and then 0."
         )
     return values
+
+
+def enough(values: FloatArray, what: str) -> FloatArray:
+    """Return observations [n] as they came, refusing fewer than a ratio can be judged by."""
+    if len(values) >= ENOUGH:
+        return values
+    raise DataError(
+        f"{what} needs at least {ENOUGH} observations and {len(values)} came: fewer would only look like knowledge. "
+        "Measure a longer record, or show the number as unknown."
+    )
+
+
+def paired(returns: pd.Series, other: pd.Series, name: str) -> FloatArray:
+    """Return a second series of returns as float64 [n], refusing one that is not on the dates of the first."""
+    values = values_of(other)
+    if not other.index.equals(returns.index):
+        raise DataError(
+            f"The returns and the series {name} have different dates. "
+            "Put both on one index first; nothing is filled here."
+        )
+    return values
+
+
+def excess(returns: pd.Series, base: float | pd.Series, name: str) -> FloatArray:
+    """Return returns above a base given for each period, once or as a series."""
+    values = values_of(returns)
+    if isinstance(base, pd.Series):
+        return values - paired(returns, base, name)
+    if not (isinstance(base, Real) and math.isfinite(base)):
+        raise DataError(f"{name} is {base!r}; accepted: a rate for one period, or a series of them.")
+    return values - float(base)
+
+
+def dated(series: pd.Series, what: str = "Returns") -> pd.DatetimeIndex:
+    """Return the dates of a series, refusing an index that is not of dates, ascending and each once."""
+    index = series.index
+    if not isinstance(index, pd.DatetimeIndex):
+        raise DataError(f"{what} have an index of type {index.dtype}; accepted: dates, ascending and each once.")
+    if not (index.is_monotonic_increasing and index.is_unique):
+        raise DataError(f"{what} have dates that are not ascending or come twice; accepted: ascending and each once.")
+    return index
 
 
 def periods_of(periods_per_year: object) -> float:

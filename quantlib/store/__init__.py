@@ -15,6 +15,13 @@ from quantlib.store.bars import check_bars, coverage, write_bars
 from quantlib.store.catalog import read_sources, write_sources
 from quantlib.store.counts import WriteCount
 from quantlib.store.database import Store
+from quantlib.store.definitions import (
+    VersionRecord,
+    delete_definition,
+    read_definition_versions,
+    rename_definition,
+    save_version,
+)
 from quantlib.store.delivered import read_bars, vendor_adjusted
 from quantlib.store.grades import read_grades, save_grades
 from quantlib.store.ingests import IngestRecord, read_ingest_log, save_ingest
@@ -65,6 +72,7 @@ __all__ = [
     "StrategyRecord",
     "Turn",
     "UniverseList",
+    "VersionRecord",
     "WriteCount",
     "adjustment_notes",
     "check_bars",
@@ -73,11 +81,13 @@ __all__ = [
     "count_quarantine",
     "coverage",
     "decide_repair",
+    "delete_definition",
     "last_fetched",
     "list_payloads",
     "propose_repairs",
     "quarantine",
     "read_bars",
+    "read_definition_versions",
     "read_grades",
     "read_ingest_log",
     "read_instruments",
@@ -95,6 +105,7 @@ __all__ = [
     "read_strategies",
     "read_universe",
     "read_versions",
+    "rename_definition",
     "save_grades",
     "save_ingest",
     "save_payload",
@@ -102,6 +113,7 @@ __all__ = [
     "save_report",
     "save_runs",
     "save_strategies",
+    "save_version",
     "take_turn",
     "touch_report",
     "vendor_adjusted",

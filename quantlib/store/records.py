@@ -31,10 +31,10 @@ class StrategyRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A backtest, simulation, model or validation that was made, and the key to make it again."""
+    """A backtest, simulation, model, validation or sweep that was made, and the key to make it again."""
 
     id: str
-    kind: Literal["backtest", "simulation", "model", "validation"]
+    kind: Literal["backtest", "simulation", "model", "validation", "sweep"]
     as_of: date
     snapshot_id: str
     code_version: str
@@ -233,14 +233,15 @@ def read_reports(store: Store) -> pd.DataFrame:
 
 
 def watermark(store: Store) -> str:
-    """Return a mark that changes whenever an ingest, a check, a repair, a run or a report is stored, or a job ends.
+    """Return a mark that changes whenever an ingest, check, repair, definition, run or report is stored, or a job ends.
 
     What was read under the same mark holds.
     """
     query = """
     SELECT concat_ws('/', (SELECT max(id) FROM ops.ingest_log), (SELECT count(*) FROM strategies.runs),
-                     (SELECT max(created_at) FROM strategies.runs), (SELECT count(*) FROM reports.reports),
-                     (SELECT max(used_at) FROM reports.reports),
+                     (SELECT max(created_at) FROM strategies.runs),
+                     (SELECT concat(count(*), ' ', max(changed_at)) FROM strategies.versions),
+                     (SELECT count(*) FROM reports.reports), (SELECT max(used_at) FROM reports.reports),
                      (SELECT concat(count(*), ' ', max(found_at)) FROM market_data.bar_grades),
                      (SELECT concat(count(*), ' ', max(proposed_at), max(decided_at)) FROM market_data.repairs),
                      (SELECT max(last_seen_at) FROM ops.quarantine),

@@ -9,26 +9,22 @@ from pydantic import ValidationError
 
 from quantlib.errors import StrategyError, nearest
 from quantlib.strategies.base import Explanation, Strategy
+from quantlib.strategies.group import Group
+from quantlib.strategies.library import DAILY, LIBRARY, Definition
 from quantlib.strategies.ma_cross import MACross
 from quantlib.strategies.pair import Pair
+from quantlib.strategies.refusal import refusal
 from quantlib.strategies.rotation import Rotation
 
 STRATEGIES: dict[str, type[Strategy]] = {
+    "group": Group,
     "ma_cross": MACross,
     "pair": Pair,
     "rotation": Rotation,
 }
 
-#: Ready definitions by name, over symbols that the sample source and the universe both hold.
-READY: dict[str, Strategy] = {
-    "Large-cap trend": MACross(
-        universe=("AAPL", "CVX", "HD", "JNJ", "JPM", "KO", "MRK", "MSFT", "PG", "UNH", "WMT", "XOM"),
-        fast=50,
-        slow=200,
-    ),
-    "Coke against Pepsi": Pair(y="KO", x="PEP"),
-    "Factor ETF switch": Rotation(),
-}
+#: Ready definitions by name; what is told about them stands in `LIBRARY`.
+READY: dict[str, Strategy] = {name: definition.strategy for name, definition in LIBRARY.items()}
 
 
 def build(family: str, params: Mapping[str, Any]) -> Strategy:
@@ -44,15 +40,21 @@ def build(family: str, params: Mapping[str, Any]) -> Strategy:
     try:
         return STRATEGIES[family](**params)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        what = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            what = f"is not a parameter. {nearest(place, STRATEGIES[family].model_fields)}"
-        if first["type"] == "too_short":
-            what = f"needs at least {first['ctx']['min_length']}; choose more"
-        message = f"{STRATEGIES[family].title}: {place} {what}".replace(":  ", ": ")
-        raise StrategyError(message if not place else f"{message} (got {first['input']!r})") from None
+        fault = refusal(STRATEGIES[family], error, params)
+        raise StrategyError(f"{STRATEGIES[family].title}: {fault.sentence}") from None
 
 
-__all__ = ["READY", "STRATEGIES", "Explanation", "MACross", "Pair", "Rotation", "Strategy", "build"]
+__all__ = [
+    "DAILY",
+    "LIBRARY",
+    "READY",
+    "STRATEGIES",
+    "Definition",
+    "Explanation",
+    "Group",
+    "MACross",
+    "Pair",
+    "Rotation",
+    "Strategy",
+    "build",
+]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from quantlib.charts.numbers import percent, signed_percent
 from quantlib.errors import StrategyError
 from quantlib.risk import Stops
+from quantlib.strategies.memo import Memo
 from quantlib.types import FloatArray, Panel
 
 
@@ -62,6 +63,8 @@ class Strategy(BaseModel):
     family: ClassVar[str]
     title: ClassVar[str]
     description: ClassVar[str]
+    #: Text of the file the class was loaded from, which makes it a part of `id`; empty for the families built in.
+    source_code: ClassVar[str] = ""
 
     @property
     @abstractmethod
@@ -96,6 +99,24 @@ class Strategy(BaseModel):
     def decide(self, panel: Panel) -> pd.DataFrame:
         """Return target weights on the sessions where a decision is possible; `panel` has just its inputs."""
 
+    def weights(self, panel: Panel, memo: Memo) -> FloatArray:
+        """Return `targets` as an array [time x self.symbols], for sweeps; `panel` has just its inputs.
+
+        A family that overrides it takes from `memo` what other parameter sets have computed, and lets `decide`
+        return the same array, so that both are equal by construction.
+        """
+        return self.targets(panel)[list(self.symbols)].to_numpy(dtype=np.float64)
+
+    def weights_alone(self, panel: Panel, memo: Memo) -> FloatArray:
+        """Return for each symbol the weights it would have if it were the only one [time x self.symbols].
+
+        Raises
+        ------
+        StrategyError
+            The family weighs its symbols against each other, so none of them stands alone.
+        """
+        raise StrategyError(f"{self.title} weighs its symbols against each other. Sweep it with by='account'.")
+
     def explain(self, panel: Panel) -> Explanation:
         """Return why the decision at the panel's last close is what it is.
 
@@ -121,9 +142,10 @@ class Strategy(BaseModel):
     @property
     def id(self) -> str:
         """Family and content hash; equal definitions have equal ids on every machine."""
-        canonical = json.dumps(
-            {"family": self.family, **self.model_dump(mode="json")}, sort_keys=True, separators=(",", ":")
-        )
+        content = {"family": self.family, **self.model_dump(mode="json")}
+        if self.source_code:
+            content = {"definition": content, "source": self.source_code}
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return f"{self.family}-{hashlib.sha256(canonical.encode()).hexdigest()[:10]}"
 
     def targets(self, panel: Panel) -> pd.DataFrame:

@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
+import numba
 import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
 from quantlib.charts.numbers import percent, signed_percent
 from quantlib.indicators import sma
+from quantlib.indicators.moving import RunningSums, moving_average, running_sums
 from quantlib.strategies.base import Explanation, Strategy, percentile_of_last
-from quantlib.types import Panel
+from quantlib.strategies.memo import Memo
+from quantlib.types import FloatArray, Panel
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def side_nb(fast: FloatArray, slow: FloatArray, above: float, below: float) -> FloatArray:
+    """Return `above` where fast stands above slow, else `below`; what stood before where one is unknown [N, T]."""
+    n_symbols, n_bars = fast.shape
+    out = np.empty((n_symbols, n_bars))
+    for i in range(n_symbols):
+        stands = 0.0
+        for t in range(n_bars):
+            if fast[i, t] > slow[i, t]:
+                stands = above
+            elif fast[i, t] <= slow[i, t]:
+                stands = below
+            out[i, t] = stands
+    return out
 
 
 class MACross(Strategy):
@@ -66,12 +85,40 @@ class MACross(Strategy):
         gaps = [sma(known, self.fast) / sma(known, self.slow) - 1.0 for known in calendars]
         return pd.concat(gaps, axis=1, sort=False).reindex(close.index)
 
+    def weights(self, panel: Panel, memo: Memo) -> FloatArray:
+        """Return the weights: an equal share where the fast average is above the slow one [time x symbol]."""
+        return self._sides(panel, memo, 1.0 / len(self.universe))
+
+    def weights_alone(self, panel: Panel, memo: Memo) -> FloatArray:
+        """Return the weights of each symbol as the only one: all of equity, or none [time x symbol]."""
+        return self._sides(panel, memo, 1.0)
+
+    def _sides(self, panel: Panel, memo: Memo, share: float) -> FloatArray:
+        fast, slow = self._average(panel, memo, self.fast), self._average(panel, memo, self.slow)
+        sides: FloatArray = side_nb(fast, slow, share, -share if self.allow_short else 0.0)
+        return sides.T
+
+    def _average(self, panel: Panel, memo: Memo, n: int) -> FloatArray:
+        """Return the moving average on each symbol's own sessions, NaN on others [symbol x time]."""
+
+        def known(i: int) -> RunningSums:
+            return running_sums(panel.close[np.isfinite(panel.close[:, i]), i : i + 1])
+
+        def made() -> FloatArray:
+            if np.isfinite(panel.close).all():
+                sums = memo.get(("sums", self.universe), lambda: running_sums(panel.close))
+                return moving_average(sums, n)
+            average = np.full(panel.close.T.shape, np.nan)
+            for i, symbol in enumerate(self.universe):
+                sums = memo.get(("sums", symbol), lambda i=i: known(i))  # type: ignore[misc]  # a default of a lambda
+                average[i, np.isfinite(panel.close[:, i])] = moving_average(sums, n)[0]
+            return average
+
+        return memo.get(("average", self.universe, n), made)
+
     def decide(self, panel: Panel) -> pd.DataFrame:
-        """Return the weights: an equal share where the gap is above zero."""
-        gap = self._gap(panel)
-        below = -1.0 if self.allow_short else 0.0
-        side = np.where(gap > 0, 1.0, below)
-        return pd.DataFrame(side, index=gap.index, columns=gap.columns).where(gap.notna()) / len(self.universe)
+        """Return the weights: an equal share where the fast average is above the slow one."""
+        return pd.DataFrame(self.weights(panel, Memo()), index=panel.index, columns=list(self.universe))
 
     def explain(self, panel: Panel) -> Explanation:
         """Return the gap between the averages, its place in history and the names on each side."""

@@ -7,14 +7,16 @@ from typing import ClassVar, Self
 import numba
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from quantlib.charts.numbers import percent, ratio
 from quantlib.strategies.base import Explanation, Strategy, percentile_of_last
+from quantlib.strategies.memo import Memo
 from quantlib.types import FloatArray, Panel
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def pair_side_nb(z: FloatArray, beta: FloatArray, entry: float, leave: float, stop: float) -> tuple[FloatArray, bool]:
     """Return, per bar, the signed hedge ratio held (+beta long the spread, -beta short it, 0 flat), and if blocked.
 
@@ -97,19 +99,28 @@ class Pair(Strategy):
         z = residual / np.sqrt(spare.where(spare > 0))
         return pd.DataFrame({"beta": beta, "z": z})
 
-    def _walk(self, spread: pd.DataFrame) -> tuple[FloatArray, bool]:
+    def _walk(self, z: FloatArray, beta: FloatArray) -> tuple[FloatArray, bool]:
         """Return the signed hedge ratio held on each session, and whether entries are blocked after a stop."""
-        z, beta = (spread[c].to_numpy(dtype=np.float64) for c in ("z", "beta"))
         held, blocked = pair_side_nb(z, beta, self.entry, self.exit, self.stop)
         return held, bool(blocked)
 
+    def weights(self, panel: Panel, memo: Memo) -> FloatArray:
+        """Return the weights: both legs at once, gross exposure 1 while a trade is on [time x leg]."""
+        z, beta, row = memo.get(("spread", self.symbols, self.lookback), lambda: self._arrays(panel))
+        held, _ = self._walk(z, beta)
+        held = np.concatenate([[0.0], held])[row]
+        gross = 1.0 + np.abs(held)
+        return np.stack([np.sign(held) / gross, -held / gross]).T
+
+    def _arrays(self, panel: Panel) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+        """Return z and beta on the shared sessions, and how many of those there were up to each bar [T]."""
+        spread = self._spread(panel)
+        shared = np.isfinite(panel.close).all(axis=1)
+        return spread["z"].to_numpy(), spread["beta"].to_numpy(), np.cumsum(shared)
+
     def decide(self, panel: Panel) -> pd.DataFrame:
         """Return the weights: both legs at once, gross exposure 1 while a trade is on."""
-        spread = self._spread(panel)
-        held, _ = self._walk(spread)
-        gross = 1.0 + np.abs(held)
-        weights = pd.DataFrame({self.y: np.sign(held) / gross, self.x: -held / gross}, index=spread.index)
-        return weights.where(spread["z"].notna())
+        return pd.DataFrame(self.weights(panel, Memo()), index=panel.index, columns=list(self.symbols))
 
     def explain(self, panel: Panel) -> Explanation:
         """Return the spread's z, the hedge ratio and the distance to the next action."""
@@ -129,7 +140,7 @@ class Pair(Strategy):
                 invalidation=f"A signal needs {self.lookback} sessions on which both prices are known.",
             )
         beta = float(spread["beta"].iloc[-1])
-        walked, blocked = self._walk(spread)
+        walked, blocked = self._walk(spread["z"].to_numpy(), spread["beta"].to_numpy())
         dear, cheap = (self.y, self.x) if now > 0 else (self.x, self.y)
         as_far = float((z.dropna().abs() >= abs(now)).mean())
         reasons = [

@@ -6,11 +6,13 @@ from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from quantlib.charts.numbers import percent, signed_percent
 from quantlib.strategies.base import Explanation, Strategy, percentile_of_last
-from quantlib.types import Panel
+from quantlib.strategies.memo import Memo
+from quantlib.types import FloatArray, Panel
 
 
 class Rotation(Strategy):
@@ -55,19 +57,21 @@ class Rotation(Strategy):
         close = panel.complete().frame("close")
         return close / close.shift(self.lookback) - 1.0
 
+    def weights(self, panel: Panel, memo: Memo) -> FloatArray:
+        """Return the weights, decided at each month's first session and standing until the next [time x symbol]."""
+        row, starts, close = memo.get(("months", self.universe), lambda: _months(panel))
+        starts = starts[starts >= self.lookback]
+        momentum = close[starts] / close[starts - self.lookback] - 1.0
+        # Ties go to the symbol named first, so the choice never depends on sorting details.
+        best = np.argsort(-momentum, axis=1, kind="stable")[:, : self.top]
+        held = np.zeros((len(starts) + 1, len(self.universe)))
+        share = np.where(np.take_along_axis(momentum, best, axis=1) > 0, 1.0, 0.0) if self.absolute else 1.0
+        np.put_along_axis(held[1:], best, share / self.top, axis=1)
+        return np.asarray(held[np.searchsorted(starts, row, side="right")])
+
     def decide(self, panel: Panel) -> pd.DataFrame:
         """Return the weights, decided at each month's first session and standing until the next."""
-        momentum = self._momentum(panel)
-        days = pd.DatetimeIndex(momentum.index)
-        month = pd.Series(days.year * 12 + days.month, index=days)
-        chosen = momentum[(month != month.shift()) & momentum.notna().all(axis=1)]
-        # Ties go to the symbol named first, so the choice never depends on sorting details.
-        rank = chosen.rank(axis=1, ascending=False, method="first")
-        held = rank <= self.top
-        if self.absolute:
-            held &= chosen > 0
-        weights = held.astype(np.float64) / self.top
-        return weights.reindex(momentum.index).ffill()
+        return pd.DataFrame(self.weights(panel, Memo()), index=panel.index, columns=list(self.universe))
 
     def explain(self, panel: Panel) -> Explanation:
         """Return the lead of the strongest, the ranking and what is held."""
@@ -131,3 +135,11 @@ class Rotation(Strategy):
         if self.absolute:
             sentence += f"; if {last} falls below its price of {self.lookback} sessions ago, cash does"
         return f"{sentence}."
+
+
+def _months(panel: Panel) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
+    """Return the last shared session up to each bar (-1 before the first) [T], the months' first ones, and closes."""
+    shared = np.asarray(np.isfinite(panel.close).all(axis=1))
+    days = panel.index[shared]
+    month = np.asarray(days.year * 12 + days.month)
+    return np.cumsum(shared) - 1, np.flatnonzero(np.diff(month, prepend=0)), panel.close[shared]

@@ -8,19 +8,16 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from quantlib.backtest import BacktestResult, active_returns, hold_equal_parts, run
+from quantlib.backtest import BacktestResult, active_returns, hold_equal_parts, run_strategy
 from quantlib.charts.numbers import interval, percent, ratio, signed_percent
 from quantlib.costs import Costs
 from quantlib.errors import DataError
-from quantlib.metrics import cagr, sharpe_ratio, summary
+from quantlib.metrics import ENOUGH, cagr, sharpe_ratio, summary
 from quantlib.strategies import Strategy
 from quantlib.types import Panel
 from quantlib.validation.leaks import LeakCertificate, certify
 
 Outcome = Literal["pass", "weak", "fail"]
-
-#: Below this many returns no interval is given, and nothing is judged.
-FEWEST_RETURNS = 30
 
 
 @dataclass(frozen=True)
@@ -93,17 +90,17 @@ def validate(
         Seed of the bootstrap intervals.
     """
     costs = costs or Costs()
-    own = panel.select(strategy.symbols)
-    result = result or run(own, strategy.targets(own), costs=costs)
+    own = panel.select(strategy.inputs)
+    result = result or run_strategy(strategy, own, costs=costs)
     returns = active_returns(result)
     certificate = certify(strategy.targets, own)
-    if result.trades.empty or len(returns) < FEWEST_RETURNS:
+    if result.trades.empty or len(returns) < ENOUGH:
         return Verdict((_no_look_ahead(certificate), _too_short(result, returns)), certificate)
     checks = (
         _no_look_ahead(certificate),
         _above_zero(result, seed),
         _holds_up(returns, result.periods_per_year),
-        _beats_holding(own, returns, costs, seed),
+        _beats_holding(own.select(strategy.symbols), returns, costs, seed),
         _survives_costs(strategy, own, costs, result),
     )
     return Verdict(checks=checks, certificate=certificate)
@@ -113,7 +110,7 @@ def _too_short(result: BacktestResult, returns: pd.Series) -> Check:
     if result.trades.empty:
         sentence = f"It has not traded in {len(returns)} sessions, so there is no record to judge."
     else:
-        sentence = f"It has {len(returns)} returns since its first trade; {FEWEST_RETURNS} are the least to judge by."
+        sentence = f"It has {len(returns)} returns since its first trade; {ENOUGH} are the least to judge by."
     return Check("record", "Long enough to judge", "weak", float(len(returns)), sentence)
 
 
@@ -129,7 +126,8 @@ def _no_look_ahead(certificate: LeakCertificate) -> Check:
 
 
 def _above_zero(result: BacktestResult, seed: int) -> Check:
-    row = result.summary(seed=seed).loc[["sharpe_ratio"], ["value", "ci_low", "ci_high"]]
+    returns, periods = active_returns(result), result.periods_per_year
+    row = summary(returns, periods_per_year=periods, keys=["sharpe_ratio"], seed=seed)[["value", "ci_low", "ci_high"]]
     value, low, high = row.to_numpy(dtype=np.float64)[0]
     outcome: Outcome = "weak" if not np.isfinite(low) else "pass" if low > 0 else "weak" if value > 0 else "fail"
     tail = {
@@ -163,6 +161,11 @@ def _beats_holding(own: Panel, returns: pd.Series, costs: Costs, seed: int) -> C
     # Both from the same session on: the later of the strategy's first trade and the first price of every symbol.
     theirs = active_returns(held)
     returns = returns.loc[theirs.index[0] :]
+    if len(returns) < ENOUGH:
+        sentence = (
+            f"{len(returns)} sessions are shared with holding the same symbols; {ENOUGH} are the least to compare."
+        )
+        return Check("holding", title, "weak", float("nan"), sentence)
     periods = held.periods_per_year
     mine, other = (sharpe_ratio(r, periods_per_year=periods) for r in (returns, theirs))
     low = _gap_low(returns, theirs, periods, seed)
@@ -189,13 +192,12 @@ def _gap_low(mine: pd.Series, other: pd.Series, periods_per_year: int, seed: int
     if mine.std() == 0 or other.std() == 0:
         return float("nan")
     gap = 0.001 * (mine / mine.std() - other / other.std())
-    row = summary(gap, periods_per_year=periods_per_year, seed=seed).loc[["sharpe_ratio"], ["ci_low"]]
+    row = summary(gap, periods_per_year=periods_per_year, keys=["sharpe_ratio"], seed=seed)[["ci_low"]]
     return float(row.to_numpy(dtype=np.float64)[0, 0])
 
 
 def _survives_costs(strategy: Strategy, own: Panel, costs: Costs, result: BacktestResult) -> Check:
-    double = costs.model_copy(update={name: 2 * value for name, value in costs.model_dump().items()})
-    worse = active_returns(run(own, strategy.targets(own), costs=double))
+    worse = active_returns(run_strategy(strategy, own, costs=costs.times(2.0)))
     rate = cagr(worse, periods_per_year=result.periods_per_year)
     before = cagr(active_returns(result), periods_per_year=result.periods_per_year)
     outcome: Outcome = "pass" if rate > 0.5 * before and rate > 0 else "weak" if rate > 0 else "fail"

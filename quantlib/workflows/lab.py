@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from quantlib.backtest import holding_beside
-from quantlib.charts import drawdown, equity_curves, signal_chart, trades_on_price, weights_over_time
-from quantlib.charts.numbers import Unit, count, known, money
+from quantlib.charts import drawdown, equity_curves, trades_on_price, weights_over_time
+from quantlib.charts.numbers import count, money
 from quantlib.costs import Costs
 from quantlib.errors import StrategyError
 from quantlib.store import coverage, read_runs, read_strategies
-from quantlib.strategies import READY, Explanation, Strategy, build
+from quantlib.strategies import READY, Explanation, Group, Strategy, build
+from quantlib.strategies.document import LONGEST_NAME
+from quantlib.strategies.timing import Band, Rank, Rules
 from quantlib.types import DateLike
+from quantlib.workflows.definitions import known_definitions
 from quantlib.workflows.research import StrategyRun, backtest_strategy, choose_source, data_label
 from quantlib.workflows.session import Session
+from quantlib.workflows.spread import signal_figure
+from quantlib.workflows.tear_sheet import TearSheet
 
 MOST_NAMED = 3  # symbols a name can hold
 
@@ -35,11 +41,14 @@ class Trial:
         Equity of buying the same symbols in equal parts and holding them, after costs, from where both compare.
     why
         Why the strategy holds what it holds at the end.
+    seed
+        Of the resampling.
     """
 
     run: StrategyRun
     holding: pd.Series
     why: Explanation
+    seed: int = 0
     _drawn: dict[str, go.Figure] = field(default_factory=dict, repr=False)
 
     @property
@@ -64,6 +73,11 @@ class Trial:
             f"with {money(equity.iloc[0])} and ended with {money(equity.iloc[-1])}."
         )
 
+    @cached_property
+    def sheet(self) -> TearSheet:
+        """The tear sheet, whose parts are made when they are asked for."""
+        return TearSheet(self.run, self.holding, self.why, self.seed)
+
     def growth(self, *, log: bool) -> go.Figure:
         """Return growth of 1 beside holding."""
         curves = {self.run.name: self.run.result.equity.loc[self.holding.index[0] :]}
@@ -83,16 +97,9 @@ class Trial:
 
     def signal(self) -> go.Figure | None:
         """Return the number the rule hangs on, or None while it has none."""
-        why = self.why
-        if known(why.value) is None:
-            return None
-        unit: Unit = "percent" if why.unit == "percent" else "ratio"
-        return self._once(
-            "signal",
-            lambda: signal_chart(
-                why.series, why.levels, why.value, signal=why.signal, unit=unit, percentile=why.percentile
-            ),
-        )
+        if "signal" not in self._drawn and (drawn := signal_figure(self.why)) is not None:
+            self._drawn["signal"] = drawn
+        return self._drawn.get("signal")
 
     def _once(self, key: str, draw: Callable[[], go.Figure]) -> go.Figure:
         """Return a figure, drawn the first time it is asked for."""
@@ -111,8 +118,8 @@ def try_strategy(
     quantlib.workflows.research.backtest_strategy
     """
     run = backtest_strategy(session, strategy, name=name, costs=costs, start=start)
-    holding = holding_beside(run.panel, run.result, costs=run.costs)
-    return Trial(run, holding, strategy.explain(run.panel))
+    holding = holding_beside(run.panel.select(strategy.symbols), run.result, costs=run.costs)
+    return Trial(run, holding, strategy.explain(run.panel), session.settings.seed)
 
 
 class Trials(NamedTuple):
@@ -133,21 +140,23 @@ class Trials(NamedTuple):
 
 
 def definitions(session: Session) -> dict[str, Strategy]:
-    """Return the definitions that can be run on the source in force, by name: the ready ones, then the newest stored.
+    """Return the definitions that can be run on the source in force, by name.
 
+    First the ready ones, then those saved under a name in their newest version, then the newest of those run before.
     One whose symbols are not all stored is left out, and so is one that its family no longer accepts.
     """
     bars = coverage(session.store)
     here = set() if bars.empty else set(bars.loc[bars["source"] == choose_source(session), "symbol"])
-    found = {name: strategy for name, strategy in READY.items() if here.issuperset(strategy.symbols)}
-    known = {strategy.id for strategy in READY.values()}
+    named = {name: kept.strategy for name, kept in known_definitions(session).items()}
+    found = {name: strategy for name, strategy in named.items() if here.issuperset(strategy.inputs)}
+    known = {strategy.id for strategy in named.values()}
     stored = sorted(read_strategies(session.store), key=lambda r: (r.created_at is None, r.created_at), reverse=True)
     for record in stored:
         try:
             strategy = build(record.family, record.params)
         except StrategyError:
             continue
-        if record.id in known or not here.issuperset(strategy.symbols):
+        if record.id in known or not here.issuperset(strategy.inputs):
             continue
         name = record.title if record.title not in found else f"{record.title} ({record.id[-4:]})"
         found[name] = strategy
@@ -165,6 +174,8 @@ def definition_name(strategy: Strategy) -> str:
     for name, ready in READY.items():
         if ready.id == strategy.id:
             return name
+    if isinstance(strategy, Group):
+        return _group_name(strategy)
     fields = type(strategy).model_fields
     values = {name: getattr(strategy, name) for name in fields}
     numbers = [f"{v:g}" for v in values.values() if isinstance(v, int | float) and not isinstance(v, bool)]
@@ -178,6 +189,30 @@ def definition_name(strategy: Strategy) -> str:
     return f"{strategy.title} {'/'.join(numbers)} on {symbols}{f' and {more} more' if more > 0 else ''}" + "".join(
         switched
     )
+
+
+def _group_name(group: Group) -> str:
+    """Return what to call a group: its kind and legs, and when it is in."""
+    more = len(group.symbols) - MOST_NAMED
+    legs = "/".join(group.symbols[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    timing = group.timing
+    if isinstance(timing, Band):
+        when = f"{group.hedge.method} {timing.entry:g}/{timing.exit:g} over {timing.lookback}"
+        when += " followed" if timing.way == "follow" else ""
+    elif isinstance(timing, Rules):
+        when = f"by rule: {timing.long or timing.short}"
+    elif isinstance(timing, Rank):
+        when = f"by {timing.by}"
+    else:
+        when = f"held, {timing.every}"
+    name = f"{group.kind.capitalize()} {legs} {when}"
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
+
+
+def tried(session: Session, source: str) -> frozenset[str]:
+    """Return the ids of the definitions that have been tried on the prices of one source."""
+    made = [run for run in read_runs(session.store, kind="backtest") if run.params.get("source") == source]
+    return frozenset(run.strategy_id for run in made if run.strategy_id is not None)
 
 
 def trials(session: Session, source: str) -> Trials:

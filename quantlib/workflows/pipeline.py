@@ -16,8 +16,9 @@ from quantlib.errors import DataError
 from quantlib.reports.types import Recommendation, Report
 from quantlib.simulators import SIMULATORS
 from quantlib.store import coverage, read_report, read_reports, touch_report
-from quantlib.strategies import READY, Strategy
+from quantlib.strategies import Strategy
 from quantlib.types import DateLike, as_date
+from quantlib.workflows.definitions import daily
 from quantlib.workflows.events import load_events
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.learn import train_models
@@ -94,7 +95,8 @@ def run_pipeline(
     as_of
         Only what was known at the end of that day; by default all there is.
     strategies
-        Definitions by name; by default the ready ones. Those whose symbols are not stored are skipped, and said so.
+        Definitions by name; by default those that WORKBENCH_STRATEGIES names. One whose symbols are not stored is
+        skipped, and said so.
     force
         Compute even if nothing has changed.
     on_progress
@@ -111,9 +113,9 @@ def run_pipeline(
     ensure_sample(session, on_progress=lambda done, total, _: tell("Load the sample", done, total))
     load_events(session)
     source = choose_source(session)
-    usable, end, skipped = _usable(session, strategies or READY, source, as_of)
+    usable, end, skipped = _usable(session, strategies or daily(session), source, as_of)
     settings = session.settings
-    panels = {name: load_panel(session, s.symbols, end=end, as_of=as_of) for name, s in usable.items()}
+    panels = {name: load_panel(session, s.inputs, end=end, as_of=as_of) for name, s in usable.items()}
     report_id = content_id(
         "report",
         {
@@ -193,11 +195,11 @@ def _usable(
     ends: dict[str, pd.Timestamp] = {}
     skipped = []
     for name, strategy in strategies.items():
-        if missing := [s for s in strategy.symbols if s not in here]:
+        if missing := [s for s in strategy.inputs if s not in here]:
             skipped.append(f"{name}: no prices of {', '.join(missing)} from {source}.")
             continue
         try:
-            shared = shared_panel(session, strategy.symbols, as_of=as_of).complete()
+            shared = shared_panel(session, strategy.inputs, as_of=as_of).complete()
         except DataError as error:
             skipped.append(f"{name}: {error}")
             continue
@@ -207,7 +209,7 @@ def _usable(
             ends[name] = shared.index[-1]
     for name, end in list(ends.items()):
         if np.busday_count(end.date(), max(ends.values()).date()) > MOST_DAYS_BEHIND:
-            last = {s: load_panel(session, [s], as_of=as_of).index[-1] for s in strategies[name].symbols}
+            last = {s: load_panel(session, [s], as_of=as_of).index[-1] for s in strategies[name].inputs}
             symbol = min(last, key=lambda s: last[s])
             skipped.append(f"{name}: {symbol} has no price since {last[symbol]:%Y-%m-%d}.")
             del ends[name]

@@ -66,7 +66,7 @@ def build_report(
             data_note=" ".join(filter(None, [SOURCES[source].note, run.hindsight, caution(run.panel.grade)])),
         )
         recommendations.append(recommendation)
-        holding = holding_beside(run.panel, run.result, costs=costs)
+        holding = holding_beside(run.panel.select(run.strategy.symbols), run.result, costs=costs)
         figures[run.strategy.id] = recommendation_figures(name, explanation, run.result, holding, worlds[name])
     settings = session.settings
     provenance = Provenance(

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from quantlib.backtest import BacktestResult, WorldsResult, evaluate_in_worlds, run
+from quantlib.backtest import BacktestResult, WorldsResult, evaluate_in_worlds, run_strategy
 from quantlib.costs import Costs
 from quantlib.errors import ConfigError, DataError, nearest
 from quantlib.simulators import SIMULATORS, Simulator
 from quantlib.sources import SOURCES
-from quantlib.store import RunRecord, StrategyRecord, coverage, read_panel, read_runs, save_runs, save_strategies
+from quantlib.store import RunRecord, coverage, read_panel, read_runs, save_runs, save_strategies
 from quantlib.store.canonical import FRESH_DAYS, LONG_DAYS
-from quantlib.strategies import READY, Strategy
+from quantlib.strategies import Strategy
 from quantlib.types import DateLike, Panel
 from quantlib.validation import Verdict, validate
+from quantlib.workflows.definitions import daily, record_of
 from quantlib.workflows.provenance import code_version, content_id
 from quantlib.workflows.session import Session
 from quantlib.workflows.tracking import Logged
@@ -32,7 +33,7 @@ class StrategyRun:
     name, strategy, panel, costs
         What was run, and on what; the panel has just the strategy's symbols.
     result, metrics, verdict
-        What came out; metrics by key with columns value, ci_low, ci_high, n.
+        What came out; metrics by key, as `quantlib.metrics.summary` gives them.
     run_id, mlflow_run_id
         Where it is stored. The run id is a hash of everything that went in, so the same run has the same id.
     hindsight
@@ -52,9 +53,9 @@ class StrategyRun:
 
 
 def choose_source(session: Session) -> str:
-    """Return the price source in force: the setting, or with "auto" the one that serves the ready strategies best.
+    """Return the price source in force: the setting, or with "auto" the one that serves the daily strategies best.
 
-    That is the registered source that has most symbols of the ready definitions, each with bars over a year or half
+    That is the registered source that has most symbols of the definitions run daily, each with bars over a year or half
     as long as the longest; of equal ones, and as fresh as the newest of them, the one with the lowest priority number.
 
     Raises
@@ -74,7 +75,7 @@ def choose_source(session: Session) -> str:
     if not usable:
         unknown = ", ".join(sorted(stored if wanted == "auto" else {wanted}))
         raise ConfigError(f"Prices are stored of {unknown}, which is not in SOURCES. {nearest(unknown, SOURCES)}")
-    needed = {symbol for strategy in READY.values() for symbol in strategy.symbols}
+    needed = {symbol for strategy in daily(session).values() for symbol in strategy.inputs}
     own = bars[bars["source"].isin(usable)]
     days = (own["last"] - own["first"]).dt.days
     longest = days.groupby(own["symbol"]).transform("max")
@@ -164,6 +165,8 @@ def backtest_strategy(
     start: DateLike | None = None,
     end: DateLike | None = None,
     costs: Costs | None = None,
+    cash: float = 1_000_000.0,
+    lag: int = 1,
 ) -> StrategyRun:
     """Return the strategy's backtest up to a date, stored in the database and logged to MLflow.
 
@@ -180,17 +183,21 @@ def backtest_strategy(
         First and last session of the backtest; by default all, up to the last one on which every symbol traded.
     costs
         Costs by side; None takes the defaults.
+    cash, lag
+        What the account begins with, and sessions from a decision to its fill.
     """
     costs = costs or Costs()
     name = name or strategy.title
-    panel = shared_panel(session, strategy.symbols, start, end, as_of)
-    result = run(panel, strategy.targets(panel), costs=costs)
+    panel = shared_panel(session, strategy.inputs, start, end, as_of)
+    result = run_strategy(strategy, panel, costs=costs, cash=cash, lag=lag, name=name)
     metrics = result.summary(seed=session.settings.seed)
     verdict = validate(strategy, panel, costs=costs, result=result, seed=session.settings.seed)
     key = {
         "strategy": strategy.id,
         "snapshot": panel.snapshot_id,
         "costs": costs.model_dump(),
+        "cash": cash,
+        "lag": lag,
         "code": code_version(),
         "seed": session.settings.seed,
         "data_grade": panel.grade,
@@ -217,6 +224,8 @@ def backtest_strategy(
                     params={
                         "name": name,
                         "costs": costs.model_dump(),
+                        "cash": cash,
+                        "lag": lag,
                         "source": panel.source,
                         "selection_biased": bool(biased),
                         "data_grade": panel.grade,
@@ -258,7 +267,7 @@ def simulate_strategy(
         if simulator not in SIMULATORS:
             raise DataError(f"There is no simulator {simulator!r}. {nearest(simulator, SIMULATORS)}")
         simulator = SIMULATORS[simulator]()
-    panel = shared_panel(session, strategy.symbols, None, end, as_of)
+    panel = shared_panel(session, strategy.inputs, None, end, as_of)
     n, horizon = n or settings.worlds, horizon or settings.horizon
     seed = settings.seed if seed is None else seed
     worlds = evaluate_in_worlds(
@@ -289,6 +298,8 @@ def simulate_strategy(
             tags=tags_of(panel, strategy),
             frames={"outcomes.csv": pd.DataFrame({"return": worlds.returns, "hold": worlds.hold})},
             texts={"strategy.json": definition(strategy)},
+            strategy_code=strategy.source_code,
+            strategy_parameters=strategy.model_dump(mode="json"),
         )
         mlflow_run_id = session.tracker.log(logged)
         remember_strategy(session, name or strategy.title, strategy)
@@ -310,8 +321,7 @@ def simulate_strategy(
 
 def remember_strategy(session: Session, name: str, strategy: Strategy) -> None:
     """Store a definition under its id; storing it again changes nothing."""
-    params = strategy.model_dump(mode="json")
-    save_strategies(session.store, [StrategyRecord(id=strategy.id, family=strategy.family, title=name, params=params)])
+    save_strategies(session.store, [record_of(strategy, name)])
 
 
 def definition(strategy: Strategy) -> str:
@@ -367,4 +377,6 @@ def _as_logged(
             "trades.csv": result.trades,
             "metrics.csv": metrics,
         },
+        strategy_code=strategy.source_code,
+        strategy_parameters=strategy.model_dump(mode="json"),
     )

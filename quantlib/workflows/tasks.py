@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from quantlib.costs import Costs
 from quantlib.errors import DataError, nearest
 from quantlib.settings import utc_now
 from quantlib.store.job_worker import TryAgainError
@@ -40,6 +42,18 @@ class StepArgs(Args):
     """Arguments of the steps after an ingest."""
 
     force: bool = Field(default=False, description="Whether to work even where nothing has changed.")
+
+
+class SweepArgs(Args):
+    """Arguments of a sweep, as `quantlib.workflows.sweeping.sweep_args` makes them."""
+
+    family: str = Field(description="Key of STRATEGIES.")
+    params: dict[str, Any] = Field(description="The definition that the grid varies.")
+    grid: dict[str, list[Any]] = Field(description="Values by parameter.")
+    name: str | None = Field(default=None, description="What people call it; the family's title if None.")
+    start: date | None = Field(default=None, description="First session; the first there is if None.")
+    costs: Costs | None = Field(default=None, description="Costs of trading; the defaults if None.")
+    sample: int | None = Field(default=None, ge=1, description="How many sets to draw; all if None.")
 
 
 @dataclass(frozen=True)
@@ -227,6 +241,25 @@ def _report(session: Session, args: StepArgs, progress: Progress) -> Outcome:
     return Outcome(f"Wrote {path.name}.", mark=mark)
 
 
+def _sweep(session: Session, args: SweepArgs, progress: Progress) -> Outcome:
+    from quantlib.strategies import build  # noqa: PLC0415 - as above
+    from quantlib.workflows.sweeping import sweep_strategy  # noqa: PLC0415 - as above
+
+    done = sweep_strategy(
+        session,
+        build(args.family, args.params),
+        args.grid,
+        name=args.name,
+        start=args.start,
+        costs=args.costs,
+        sample=args.sample,
+        on_progress=lambda sets, of: progress(sets, of, "Run every set"),
+    )
+    tried, refused = done.result.n_tried, len(done.result.invalid)
+    left = f"; {refused} refused" if refused else ""
+    return Outcome(f"{tried:,} sets of {done.name} tried{left}. Kept as {done.id}.")
+
+
 def _changed(session: Session, task: str, args: StepArgs, besides: str = "") -> tuple[str, str]:
     """Return the mark of data, code and what counts besides, and why there is nothing to do; empty where there is."""
     written = data_mark(session.store)
@@ -250,4 +283,5 @@ TASKS: dict[str, Task] = {
     "derive": Task("Compute derived series", StepArgs, _derive, lambda _: "derive", then="pipeline"),
     "pipeline": Task("Run and validate strategies", StepArgs, _pipeline, lambda _: "pipeline", then="report"),
     "report": Task("Write the report", StepArgs, _report, lambda _: "report"),
+    "sweep": Task("Sweep parameters", SweepArgs, _sweep, lambda _: "sweep"),
 }

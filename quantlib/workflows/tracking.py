@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from quantlib.errors import ConfigError, DataError
+from quantlib.workflows.strategy_model import log_strategy_model
 
 EXPERIMENT = "quant-workbench"
 ADDRESS = "MLFLOW_TRACKING_URI"
@@ -39,6 +40,8 @@ class Logged:
         Artifacts by file name: text as it is, frames as CSV.
     model, model_input, model_requirements
         A fitted scikit-learn model, a few rows it accepts, and the packages it needs.
+    strategy_code, strategy_parameters
+        The text of a Python file that holds a strategy, and its parameters: logged as a model from code.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Logged:
     model: Any = None
     model_input: pd.DataFrame | None = None
     model_requirements: tuple[str, ...] = ()
+    strategy_code: str = ""
+    strategy_parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _mlflow() -> Any:
@@ -172,6 +177,8 @@ class Tracker:
                 mlflow.log_text(text, file)
             for file, frame in logged.frames.items():
                 mlflow.log_text(frame.to_csv(lineterminator="\n"), file)
+            if logged.strategy_code:
+                log_strategy_model(mlflow, logged.strategy_code, logged.strategy_parameters)
             if logged.model is not None:
                 mlflow.sklearn.log_model(
                     logged.model,

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from quantlib.backtest import WorldsResult, run
+from quantlib.backtest import WorldsResult, run_strategy
 from quantlib.charts import fan_chart, outcome_histogram, series_color
 from quantlib.charts.numbers import count, ratio
 from quantlib.errors import DataError, nearest
@@ -208,7 +208,7 @@ def look_ahead(session: Session, asked: Asked, on_progress: Callable[[int, int],
         A symbol is unknown or has fewer than 60 sessions.
     """
     strategy = asked.strategy
-    panel = shared_panel(session, strategy.symbols if strategy else [asked.name])
+    panel = shared_panel(session, strategy.inputs if strategy else [asked.name])
     worlds: dict[str, WorldsResult] = {}
 
     def tell(done: int, total: int) -> None:
@@ -229,7 +229,7 @@ def look_ahead(session: Session, asked: Asked, on_progress: Callable[[int, int],
             seed=asked.extent.seed,
             on_progress=tell,
         )
-    history = run(panel, strategy.targets(panel)).equity if strategy else panel.frame("close")[asked.name]
+    history = run_strategy(strategy, panel).equity if strategy else panel.frame("close")[asked.name]
     fit = asked.simulators[0].calibrate(panel)
     return Outlook(asked, history, worlds, fit, panel.snapshot_id, hindsight(session, panel))
 

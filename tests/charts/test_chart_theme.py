@@ -26,7 +26,7 @@ from quantlib.charts.theme import (
     streamlit_theme,
 )
 from quantlib.errors import ConfigError
-from quantlib.strategies import READY
+from quantlib.strategies import DAILY
 from quantlib.types import Panel
 
 CONFIG = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
@@ -95,7 +95,7 @@ def test_every_color_of_a_palette_is_its_own_so_that_swapping_is_exact():
 def test_a_strategy_keeps_its_color_and_the_ready_ones_differ():
     assert series_color("My own idea") == series_color("My own idea")
     assert series_color("My own idea") in LIGHT.series
-    assert len({series_color(name) for name in READY}) == len(READY)
+    assert len({series_color(name) for name in DAILY}) == len(DAILY)
 
 
 def test_fade_writes_the_alpha_as_the_last_two_digits():

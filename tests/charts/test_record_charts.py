@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from quantlib import charts
+from quantlib.charts.record import MONTHS
 from quantlib.errors import DataError
 
 DAYS = pd.date_range("2020-01-01", periods=900, freq="B", name="ts")
@@ -50,8 +51,8 @@ def test_a_rolling_metric_says_its_range_and_how_often_it_was_below_zero():
 
 
 def test_the_calendar_names_the_best_and_the_worst_month():
-    table = pd.DataFrame(0.01, index=pd.Index([2020, 2021], name="year"), columns=[*range(1, 13), "year"])
-    table.loc[2020, 3], table.loc[2021, 11], table.loc[2021, 12] = -0.2, 0.3, np.nan
+    table = pd.DataFrame(0.01, index=pd.Index([2020, 2021], name="year"), columns=[*MONTHS, "Year"])
+    table.loc[2020, "Mar"], table.loc[2021, "Nov"], table.loc[2021, "Dec"] = -0.2, 0.3, np.nan
     fig = charts.monthly_heatmap(table)
     assert title(fig) == "96 % of months were up; best Nov 2021 (+30.0 %), worst Mar 2020 (-20.0 %)"
     assert fig.data[0].text[1][11] == ""

@@ -323,9 +323,8 @@ def test_the_pipeline_prints_what_to_do_and_the_report_is_written(
     workbench: Run, monkeypatch: pytest.MonkeyPatch, store: Store, tmp_path: Path
 ) -> None:
     """Early enough that the models have too little to learn from, which is said; a second run changes nothing."""
-    monkeypatch.setattr(
-        "quantlib.workflows.pipeline.READY", {"Pepsi trend": MACross(universe=("PEP",)), "Ghost": Pair(x="GHOST")}
-    )
+    tried = {"Pepsi trend": MACross(universe=("PEP",)), "Ghost": Pair(x="GHOST")}
+    monkeypatch.setattr("quantlib.workflows.pipeline.daily", lambda session: tried)
     monkeypatch.setenv("WORKBENCH_WORLDS", "20")
     code, out, _ = workbench("pipeline", "--as-of", "1995-06-30")
     assert code == 0

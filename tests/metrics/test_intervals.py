@@ -9,14 +9,16 @@ from quantlib import metrics
 from quantlib.errors import DataError
 from quantlib.metrics import intervals, summary
 
-KEYS = [key for key, metric in metrics.METRICS.items() if metric.kernel is not None]
+KEYS = [key for key, metric in metrics.METRICS.items() if metric.made_from == "returns"]
+RATIOS = [key for key in KEYS if metrics.METRICS[key].unit == "ratio"]
 
 
 def test_summary_has_one_row_a_metric_and_the_functions_own_values(daily):
     table = summary(daily, periods_per_year=252, samples=50)
     assert table.index.tolist() == KEYS
-    assert table.columns.tolist() == ["value", "ci_low", "ci_high", "n"]
+    assert table.columns.tolist() == ["value", "ci_low", "ci_high", "n", "periods_per_year"]
     assert (table["n"] == len(daily)).all()
+    assert (table["periods_per_year"] == 252).all()
     assert table.loc["sharpe_ratio", "value"] == metrics.sharpe_ratio(daily, periods_per_year=252)
     assert table.loc["expected_shortfall", "value"] == metrics.expected_shortfall(daily)
     assert table.loc["max_drawdown", "value"] == metrics.max_drawdown(daily)
@@ -25,7 +27,7 @@ def test_summary_has_one_row_a_metric_and_the_functions_own_values(daily):
 def test_the_interval_holds_the_value(daily):
     table = summary(daily, periods_per_year=252)
     assert (table["ci_low"] < table["ci_high"]).all()
-    inside = table.loc[["cagr", "volatility", "sharpe_ratio", "value_at_risk", "hit_rate"]]
+    inside = table.loc[["cagr", "volatility", "sharpe_ratio", "lo_sharpe_ratio", "omega_ratio", "hit_rate"]]
     assert (inside["ci_low"] < inside["value"]).all()
     assert (inside["value"] < inside["ci_high"]).all()
 
@@ -87,8 +89,8 @@ def test_resamples_are_blocks_of_the_given_mean_length_that_wrap_around():
         return paths.mean(axis=-1)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intervals, "block_length", lambda _: length)
-        intervals.resampled({"keep": keep}, places, 252.0, samples=samples, seed=0)
+        patch.setattr(intervals, "block_length", lambda *_: length)
+        intervals.resampled({"keep": keep}, [places], 252.0, samples=samples, seed=0)
     paths = np.concatenate(seen)
     assert paths.shape == (samples, n)
     follows = np.diff(paths, axis=1) % n == 1
@@ -99,11 +101,15 @@ def test_resamples_are_blocks_of_the_given_mean_length_that_wrap_around():
     assert np.any(np.diff(paths, axis=1) == 1 - n)  # from the last return on to the first
 
 
-def test_no_interval_below_thirty_returns(daily):
+def test_no_ratio_and_no_interval_below_thirty_returns(daily):
     few = summary(daily.iloc[:29], periods_per_year=252)
     assert few[["ci_low", "ci_high"]].isna().all(axis=None)
-    assert few["value"].notna().all()
-    assert summary(daily.iloc[:30], periods_per_year=252, samples=50)["ci_low"].notna().all()
+    assert few.loc[RATIOS, "value"].isna().all()
+    assert few.drop(RATIOS)["value"].notna().all()
+    just = summary(daily.iloc[:30], periods_per_year=252, samples=50)
+    assert just["value"].notna().all()
+    # Of so few returns the autocorrelations of many a resample leave a year no variance.
+    assert just.index[just["ci_low"].isna()].tolist() == ["lo_sharpe_ratio"]
 
 
 def test_no_samples_no_interval(daily):
@@ -112,7 +118,7 @@ def test_no_samples_no_interval(daily):
 
 def test_an_account_that_never_traded():
     table = summary(pd.Series([0.0] * 60), periods_per_year=252)
-    unknown = ["sharpe_ratio", "sortino_ratio", "calmar_ratio", "hit_rate"]
+    unknown = [*RATIOS, "hit_rate"]
     assert table.loc[unknown, ["value", "ci_low", "ci_high"]].isna().all(axis=None)
     assert (table.loc[["total_return", "volatility", "max_drawdown"], ["value", "ci_low"]] == 0).all(axis=None)
 
@@ -169,3 +175,39 @@ def test_blocks_widen_the_interval_of_returns_that_trend():
 
     # Asymptotically sqrt((1 + 0.5) / (1 - 0.5)) = 1.73 times as wide.
     assert 1.35 < width(trending) / width(rng.permutation(trending)) < 2.2
+
+
+def test_columns_are_resampled_together(daily):
+    """A benchmark that is twice the returns stays twice the returns in every resample: beta is a half, always."""
+    table = summary(daily, periods_per_year=252, benchmark=2 * daily, samples=40)
+    assert table.loc["beta", ["value", "ci_low", "ci_high"]].tolist() == pytest.approx([0.5] * 3, rel=1e-9)
+    assert table.loc["correlation", ["ci_low", "ci_high"]].tolist() == pytest.approx([1.0] * 2, rel=1e-9)
+    assert table.loc["information_ratio", "ci_low"] < table.loc["information_ratio", "ci_high"]
+
+
+def test_blocks_are_as_long_as_the_most_persistent_column_asks(daily):
+    noise, clustered = np.random.default_rng(2).normal(0, 0.01, len(daily)), daily.to_numpy()
+    assert intervals.block_length(noise) < intervals.block_length(clustered)
+    assert intervals.block_length(noise, clustered) == intervals.block_length(clustered)
+    assert intervals.block_length(clustered, np.zeros(len(daily))) == intervals.block_length(clustered)
+
+
+def test_chosen_rows_have_the_numbers_of_the_whole_table(daily):
+    whole = summary(daily, periods_per_year=252, benchmark=daily.shift(1, fill_value=0.0), samples=40)
+    some = summary(
+        daily,
+        periods_per_year=252,
+        benchmark=daily.shift(1, fill_value=0.0),
+        keys=["beta", "sharpe_ratio", "cagr"],
+        samples=40,
+    )
+    pd.testing.assert_frame_equal(some, whole.loc[["cagr", "sharpe_ratio", "beta"]])
+
+
+def test_a_row_that_cannot_be_made_is_refused(daily):
+    with pytest.raises(DataError, match=r"no metric 'sharp_ratio'.*sharpe_ratio"):
+        summary(daily, periods_per_year=252, keys=["sharp_ratio"])
+    with pytest.raises(DataError, match="no metric 'beta' made from what was given"):
+        summary(daily, periods_per_year=252, keys=["beta"])
+    with pytest.raises(DataError, match="keys is empty"):
+        summary(daily, periods_per_year=252, keys=[])

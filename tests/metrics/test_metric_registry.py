@@ -10,7 +10,7 @@ from quantlib import metrics
 from quantlib.errors import DataError
 from quantlib.metrics import METRICS
 
-OF_RETURNS = sorted(key for key, metric in METRICS.items() if metric.kernel is not None)
+OF_RETURNS = sorted(key for key, metric in METRICS.items() if metric.made_from == "returns")
 
 
 def measure(key, returns):
@@ -27,6 +27,26 @@ def test_card_is_complete_and_true(key):
     assert metric.unit in {"percent", "ratio", "count"}
     assert all([metric.title, metric.formula, metric.reference])
     assert metric.annualised == ("periods_per_year" in inspect.signature(metric.function).parameters)
+    assert metric.made_from in {"returns", "benchmark", "account", "trades", "flows"}
+    assert metric.higher_is_better in {True, False, None}
+    assert (metric.kernel is None) == (metric.made_from == "flows")
+
+
+def test_every_ratio_needs_thirty_observations():
+    assert {metric.least for metric in METRICS.values() if metric.unit == "ratio"} == {30}
+    assert {metric.least for metric in METRICS.values()} == {1, 30}
+
+
+@pytest.mark.parametrize("key", [key for key in OF_RETURNS if METRICS[key].least == 30])
+def test_the_function_refuses_what_its_card_says(key, daily):
+    with pytest.raises(DataError, match="needs at least 30 observations and 29 came"):
+        measure(key, daily.iloc[:29])
+    assert np.isfinite(measure(key, daily.iloc[:30]))
+
+
+@pytest.mark.parametrize("key", [key for key in OF_RETURNS if METRICS[key].least == 1])
+def test_an_amount_of_few_is_an_amount(key, daily):
+    assert np.isfinite(measure(key, daily.iloc[:2]))
 
 
 @pytest.mark.parametrize("key", OF_RETURNS)
@@ -62,7 +82,7 @@ def test_losing_more_than_everything_is_refused(key):
 @pytest.mark.parametrize("bad", [0, -252, np.nan, np.inf, "252", None])
 def test_periods_per_year_is_checked(key, bad):
     with pytest.raises(DataError, match=r"periods_per_year is .*a number above 0"):
-        METRICS[key].function(pd.Series([0.01, -0.01]), periods_per_year=bad)
+        METRICS[key].function(pd.Series([0.01, -0.01] * 20), periods_per_year=bad)
 
 
 @pytest.mark.parametrize("bad", [[0.01, 0.02], pd.Series(["a", "b"]), np.array([0.1])])
@@ -71,12 +91,16 @@ def test_what_is_not_a_series_of_numbers_is_refused(bad):
         metrics.total_return(bad)
 
 
+# What halving the losses leaves as it is.
+SAME = {"hit_rate", "best_period"}
+
+
 @pytest.mark.parametrize("key", OF_RETURNS)
 def test_a_better_series_is_called_better(key, daily):
     """Halving every loss improves every metric in the direction its card states."""
     better = daily.where(daily > 0, daily / 2)
     gain = measure(key, better) - measure(key, daily)
-    if key == "hit_rate":
+    if key in SAME:
         assert gain == 0
-    else:
+    elif METRICS[key].higher_is_better is not None:
         assert gain > 0 if METRICS[key].higher_is_better else gain < 0

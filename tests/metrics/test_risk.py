@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import quantstats.stats as oracle
 from scipy.stats import norm
 
 from quantlib import metrics
@@ -99,11 +98,15 @@ def test_shortfall_is_never_below_value_at_risk(daily, level):
         assert shortfall <= -part.min() + 1e-15
 
 
-def test_quantstats_agrees(daily):
-    # Its value_at_risk and cvar assume a normal distribution, so they are not compared.
-    assert metrics.volatility(daily, periods_per_year=252) == pytest.approx(
-        oracle.volatility(daily, periods=252), rel=1e-12
-    )
-    assert metrics.max_drawdown(daily) == pytest.approx(oracle.max_drawdown(daily), rel=1e-9)
-    ours, theirs = metrics.drawdown(daily), oracle.to_drawdown_series(daily)
-    np.testing.assert_allclose(ours.to_numpy(), theirs.to_numpy(), atol=1e-12)
+def test_downside_deviation_by_hand():
+    # Shortfalls below 0.01: 0 and 0.03, over n = 2, four periods a year.
+    returns = pd.Series([0.05, -0.02])
+    expected = (0.03**2 / 2) ** 0.5 * 2
+    assert metrics.downside_deviation(returns, periods_per_year=4, target=0.01) == pytest.approx(expected, rel=1e-12)
+
+
+def test_sortino_is_mean_over_downside_deviation(daily):
+    target = 0.0002
+    deviation = metrics.downside_deviation(daily, periods_per_year=252, target=target)
+    expected = (daily.mean() - target) * 252 / deviation
+    assert metrics.sortino_ratio(daily, periods_per_year=252, target=target) == pytest.approx(expected, rel=1e-12)

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from app import cache
 from quantlib.charts.numbers import interval, percent, signed_percent
 from quantlib.metrics import METRICS
-from quantlib.strategies import READY
+from quantlib.strategies import DAILY, READY
 from quantlib.workflows.reading import newest_report
 from quantlib.workflows.research import backtest_strategy, simulate_strategy
 
@@ -19,7 +19,7 @@ def metrics_shown(page: AppTest) -> dict[str, str]:
     return dict(zip(table["Metric"], table["Value (95 % interval)"], strict=True))
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", DAILY)
 def test_today_the_lab_and_the_runs_page_show_what_the_workflow_returns(app, name):
     today = app("today", strategy=name, tab="Record")
     session = cache.session()
@@ -44,9 +44,7 @@ def test_today_the_lab_and_the_runs_page_show_what_the_workflow_returns(app, nam
 def test_todays_cards_show_what_the_simulation_returns(app):
     cards = [metric.value for metric in app("today").metric]
     session = cache.session()
-    worlds = [
-        simulate_strategy(session, strategy, "stationary_bootstrap", name=name) for name, strategy in READY.items()
-    ]
+    worlds = [simulate_strategy(session, READY[name], "stationary_bootstrap", name=name) for name in DAILY]
     assert cards[: len(worlds)] == [signed_percent(world.mean) for world in worlds]
     captions = " ".join(caption.value for caption in app("today").caption)
     for world in worlds:

@@ -12,7 +12,7 @@ from quantlib.backtest import run
 from quantlib.charts.numbers import ratio
 from quantlib.costs import Costs
 from quantlib.metrics import sharpe_ratio
-from quantlib.strategies import READY, MACross
+from quantlib.strategies import DAILY, READY, MACross
 from quantlib.types import Panel
 from quantlib.validation import validate
 from quantlib.validation.verdict import _gap_low
@@ -68,7 +68,7 @@ def test_a_short_record_is_weak_not_good(stocks: Panel) -> None:
     assert "too few" in found["last_third"].sentence
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", DAILY)
 def test_sentences_carry_their_numbers(name: str, stocks: Panel, factor_etfs: Panel) -> None:
     strategy = READY[name]
     whole = stocks if set(strategy.symbols) <= set(stocks.symbols) else factor_etfs

@@ -25,7 +25,7 @@ from quantlib.store import (
     read_strategies,
     write_bars,
 )
-from quantlib.strategies import READY, MACross, Strategy
+from quantlib.strategies import DAILY, READY, MACross, Strategy
 from quantlib.types import BAR_COLUMNS
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.pipeline import ensure_sample, run_pipeline
@@ -48,7 +48,7 @@ def session(database: Database, _migrated: tuple[Store, str], tmp_path_factory: 
     return session
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", DAILY)
 def test_a_strategys_numbers_are_the_same_in_the_store_mlflow_and_the_report(session: Session, name: str) -> None:
     run = backtest_strategy(session, READY[name], name=name)
     value = float(run.metrics.loc["sharpe_ratio", "value"])
@@ -92,7 +92,7 @@ def test_everything_of_a_run_is_logged(session: Session) -> None:
     children = runs[runs["tags.kind"] != "pipeline"]
     assert children["tags.snapshot_id"].notna().all()
     assert children["tags.code_version"].eq(code_version()).all()
-    assert {r.id for r in read_strategies(session.store)} >= {s.id for s in READY.values()}
+    assert {r.id for r in read_strategies(session.store)} >= {READY[name].id for name in DAILY}
 
 
 def test_a_second_run_changes_nothing_and_says_so(session: Session) -> None:
@@ -239,7 +239,7 @@ def test_one_symbol_of_a_newer_source_does_not_hide_the_others(store: Store, tmp
 
 def test_a_quote_of_every_symbol_does_not_put_its_source_in_force(store: Store, tmp_path: Path) -> None:
     session = Session(Settings(home=tmp_path, _env_file=None), store)
-    needed = sorted({symbol for strategy in READY.values() for symbol in strategy.symbols})
+    needed = sorted({symbol for name in DAILY for symbol in READY[name].symbols})
 
     def load(source: str, days: pd.DatetimeIndex, symbols: list[str]) -> None:
         frame = pd.DataFrame([(s, d) for s in symbols for d in days], columns=["symbol", "ts"])

@@ -1,0 +1,172 @@
+"""The sweep: two parameters over ranges, run as a job that goes on without the page, found again and drawn as a map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from pydantic import BaseModel
+
+from app.cache import keep, session
+from app.lab_draft import Draft
+from app.layout import chart, table
+from quantlib.charts import sweep_heatmap
+from quantlib.charts.numbers import count
+from quantlib.costs import Costs
+from quantlib.errors import QuantError
+from quantlib.metrics import METRICS
+from quantlib.strategies import Strategy
+from quantlib.types import DateLike, as_date
+from quantlib.workflows.jobs import OPEN, cancel_job, job, job_history, workers_alive
+from quantlib.workflows.sweeping import METRICS as SWEPT
+from quantlib.workflows.sweeping import StoredSweep, start_sweep, sweeps
+
+STARTED = "sweep-job"
+#: Fields that are numbers but no choice.
+_FIXED = ("schema_version",)
+
+
+def numeric_fields(model: BaseModel, path: str = "", words: str = "") -> Iterator[tuple[str, str, float]]:
+    """Yield the numbers of a definition that can be varied: dotted name, title and value."""
+    for name, field in type(model).model_fields.items():
+        value, title = getattr(model, name), field.title or name
+        here, label = f"{path}{name}", f"{words}{title}"
+        if isinstance(value, BaseModel):
+            yield from numeric_fields(value, f"{here}.", words)
+        elif isinstance(value, tuple):
+            for i, item in enumerate(value):
+                if isinstance(item, BaseModel):
+                    yield from numeric_fields(item, f"{here}.{i}.", f"{getattr(item, 'symbol', i)}: ")
+        elif isinstance(value, int | float) and not isinstance(value, bool) and name not in _FIXED:
+            yield here, label, value
+
+
+def grid_values(low: float, high: float, steps: int, *, whole: bool) -> list[Any]:
+    """Return evenly spaced values from low to high, whole and without repeats where the parameter is."""
+    values = np.linspace(low, high, steps)
+    if whole:
+        return [int(v) for v in dict.fromkeys(np.round(values).astype(int).tolist())]
+    return list(dict.fromkeys(float(f"{v:.6g}") for v in values))
+
+
+def sweep(draft: Draft, paid: Costs, start: DateLike | None) -> None:
+    """Draw the form of a sweep, how far the last one is, and what the sweeps of this definition found."""
+    if (strategy := draft.strategy) is None:
+        st.info("There is no definition yet; mend what is typed first.", icon=":material/info:")
+        return
+    offered = {name: (title, value) for name, title, value in numeric_fields(strategy)}
+    if len(offered) < 2:
+        st.info(f"{strategy.title} has fewer than two numbers to vary here.", icon=":material/info:")
+        return
+    _form(draft.title, strategy, offered, paid, start)
+    _progress()
+    _found(strategy, offered)
+
+
+def _form(
+    title: str, strategy: Strategy, offered: dict[str, tuple[str, float]], paid: Costs, start: DateLike | None
+) -> None:
+    st.caption("Every combination is run, and counts: the best of many looks good by luck alone.")
+    grid: dict[str, list[Any]] = {}
+    preferred = [name for name in offered if name.rpartition(".")[2] in {"entry", "exit", "lookback", "fast", "slow"}]
+    names = [*preferred, *(name for name in offered if name not in preferred)]
+    for axis, label in enumerate(("Down", "Across")):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.selectbox(
+                label, names, index=axis, format_func=lambda name: f"{offered[name][0]} ({name})",
+                key=f"sweep-{axis}-{strategy.family}", width=320,
+            )  # fmt: skip
+            value = offered[name][1]
+            whole = isinstance(value, int)
+            key = f"sweep-{axis}-{name}-{value}"
+            kind = int if whole else float
+            half, more = kind(value / 2), kind(value * 1.5) or kind(1)
+            low = st.number_input("From", value=half, key=f"{key}-low", width=130, format=None if whole else "%g")
+            high = st.number_input("To", value=more, key=f"{key}-high", width=130, format=None if whole else "%g")
+            steps = st.number_input("Values", 2, 30, 7, key=f"{key}-steps", width=110)
+        grid[name] = grid_values(float(low), float(high), int(steps), whole=whole)
+    sets = int(np.prod([len(values) for values in grid.values()]))
+    same = len(grid) < 2
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(f"Try {count(sets)} combinations", type="primary", icon=":material/grid_on:", disabled=same,
+                     key="sweep-start"):  # fmt: skip
+            try:
+                since = None if start is None else as_date(start).date()
+                queued = start_sweep(session(), strategy, grid, name=title, start=since, costs=paid,
+                                     reason="asked for in the Strategy lab")  # fmt: skip
+                st.session_state[STARTED] = queued.id
+            except QuantError as error:
+                st.error(str(error), icon=":material/error:")
+        st.caption(
+            "Choose two different parameters." if same
+            else "A worker does it; leave the page and come back. With the costs and the first session set below."
+        )  # fmt: skip
+
+
+@st.fragment(run_every=3)
+def _progress() -> None:
+    """Draw how far the sweeps that wait or run are, anew every few seconds; when one ends the page is drawn again."""
+    running = job_history(session(), task="sweep", open_only=True, limit=5)
+    mine = st.session_state.get(STARTED)
+    if mine is not None and mine not in set(running["id"]):
+        ended = job(session(), mine)
+        del st.session_state[STARTED]
+        if ended["status"] not in {"done", *OPEN}:
+            st.session_state["sweep-said"] = f"Job {mine} {ended['status']}: {ended.get('said') or 'it says nothing'}"
+        st.rerun()
+    if running.empty:
+        return
+    if not workers_alive(session()):
+        st.warning("**No worker is running**, so the sweep waits. `make run` and `workbench worker` start one.",
+                   icon=":material/pause_circle:")  # fmt: skip
+    for row in running.to_dict("records"):
+        number, done, total = int(row["id"]), int(row["done"]), int(row["total"])
+        with st.container(horizontal=True, vertical_alignment="center"):
+            said = f"{done:,} of {total:,} combinations" if total else str(row["status"])
+            st.progress(min(done / total, 1.0) if total else 0.0, f"Sweep, job {number}: {said}")
+            st.button("Cancel", key=f"sweep-cancel-{number}", on_click=_cancel, args=(number,),
+                      disabled=row["status"] == "stopping")  # fmt: skip
+
+
+def _cancel(number: int) -> None:
+    """Cancel a job and keep what that did for the next run of the page."""
+    try:
+        st.session_state["sweep-said"] = cancel_job(session(), number)
+    except QuantError as error:
+        st.session_state["sweep-said"] = str(error)
+
+
+def _found(strategy: Strategy, offered: dict[str, tuple[str, float]]) -> None:
+    """Draw the map of a sweep of this definition; the newest one first."""
+    if message := st.session_state.pop("sweep-said", ""):
+        st.info(message, icon=":material/info:")
+    made: list[StoredSweep] = keep(sweeps, strategy)
+    if not made:
+        st.caption("No sweep of this definition is stored yet.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        one = st.selectbox("Sweep", made, format_func=_called, key="sweep-shown")
+        metric = st.selectbox("Metric", SWEPT, index=SWEPT.index("sharpe_ratio"), key="sweep-metric",
+                              bind="query-params", format_func=lambda key: METRICS[key].title)  # fmt: skip
+    result = one.result
+    refused = f", {count(len(result.invalid))} refused" if len(result.invalid) else ""
+    st.markdown(f"**{count(result.n_tried)} combinations tried{refused}.** Each is a trial: the best of them looks good by "
+                "luck alone, and a plateau is worth more than a peak.")  # fmt: skip
+    y, x, *_ = result.parameters
+    map_of = result.pivot(x, y, metric)
+    now = (offered[y][1], offered[x][1]) if {x, y} <= set(offered) else None
+    shown = now if now is not None and now[0] in map_of.index and now[1] in map_of.columns else None
+    named = map_of.rename_axis(index=offered.get(y, (y,))[0], columns=offered.get(x, (x,))[0])
+    chart(sweep_heatmap(named, METRICS[metric].title, chosen=shown), "sweep-map")
+    if len(result.invalid):
+        with st.expander("What was refused, and why"):
+            table(result.invalid, {str(name): str(name) for name in result.invalid}, "sweep-refused", hide_index=True)
+
+
+def _called(one: StoredSweep) -> str:
+    grid = one.result.grid
+    ranges = {name: grid.values[name] for name in one.result.parameters}
+    over = " × ".join(f"{name.rpartition('.')[2]} {min(v):g}–{max(v):g}" for name, v in ranges.items())
+    return f"{over}, up to {one.as_of:%Y-%m-%d}"

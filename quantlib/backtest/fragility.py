@@ -1,0 +1,129 @@
+"""How much of a result hangs on execution: fills that come later, cost more, or fall the other way within a bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+
+from quantlib.backtest.market import prepare
+from quantlib.backtest.run import equity_of, group_of, run, run_strategy
+from quantlib.costs import Costs
+from quantlib.errors import StrategyError
+from quantlib.risk import Execution, Limits
+from quantlib.strategies import Strategy
+from quantlib.types import Panel
+
+LAGS = (1, 2, 3, 5, 10)
+HIGHEST_BPS = 1_000.0
+"""Cost a side beyond which nobody asks when the edge is gone."""
+SHOWN = ("total_return", "sharpe_ratio", "max_drawdown")
+
+
+def delay_decay(
+    strategy: Strategy,
+    panel: Panel,
+    *,
+    costs: Costs | Mapping[str, Costs] | None = None,
+    limits: Limits | None = None,
+    execution: Execution | None = None,
+    lags: Sequence[int] = LAGS,
+    metric: str = "sharpe_ratio",
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return a metric by how many sessions after the decision orders fill [lag x (value, ci_low, ci_high, n)].
+
+    An edge that lives off the very next fill is gone one session later; one that is real decays slowly.
+
+    Raises
+    ------
+    StrategyError
+        No lag is given.
+    """
+    if not lags:
+        raise StrategyError("There is no lag to try. Give at least one, 1 or more.")
+    rows = {}
+    for lag in lags:
+        result = run_strategy(strategy, panel, costs=costs, limits=limits, execution=execution, lag=lag)
+        rows[lag] = result.summary(seed=seed).loc[metric, ["value", "ci_low", "ci_high", "n"]]
+    return pd.DataFrame(rows).T.rename_axis("lag").astype({"n": "int64"})
+
+
+def break_even_cost(
+    strategy: Strategy,
+    panel: Panel,
+    *,
+    limits: Limits | None = None,
+    execution: Execution | None = None,
+) -> float:
+    """Return the cost of each side in basis points at which the strategy ends with what it began with.
+
+    One flat cost takes the place of commission, spread and impact; borrowing and financing stay. 0 where it does not
+    even earn without costs, infinite where it still earns at 1,000, and NaN where it never trades.
+    """
+    group = group_of(strategy, panel)
+    targets = group.targets.to_numpy(dtype=np.float64)
+
+    def growth(bps: float) -> float:
+        flat = Costs(commission_bps=bps, half_spread_bps=0.0, impact_bps=0.0)
+        equity = equity_of(
+            prepare(panel, flat, execution),
+            targets,
+            stops=group.stops,
+            spread_z=group.spread_z,
+            linked=group.linked,
+            limits=limits,
+            cash=1.0,
+        )
+        return float(equity[-1] - 1.0)
+
+    if not targets.any():
+        return float("nan")
+    if growth(0.0) <= 0.0:
+        return 0.0
+    if growth(HIGHEST_BPS) > 0.0:
+        return float("inf")
+    return float(brentq(growth, 0.0, HIGHEST_BPS, xtol=1e-6))
+
+
+def same_bar_band(
+    strategy: Strategy,
+    panel: Panel,
+    *,
+    costs: Costs | Mapping[str, Costs] | None = None,
+    limits: Limits | None = None,
+    execution: Execution | None = None,
+) -> pd.DataFrame:
+    """Return metrics if stop and target in one bar fall one way or the other [metric x (pessimistic, optimistic)].
+
+    Daily bars do not say which price came first. A wide band says that daily bars cannot judge these stops.
+
+    Raises
+    ------
+    StrategyError
+        The strategy's stops are not watched within the bar, or lack a target or a stop.
+    """
+    stops = strategy.risk
+    both = stops.profit is not None and any(kind is not None for kind in (stops.loss, stops.trailing, stops.volatility))
+    if stops.watch != "intrabar" or not both:
+        raise StrategyError(
+            f"{strategy.title} cannot meet a stop and a target in one bar: that takes watch='intrabar', a profit "
+            "target, and a loss, trailing or volatility stop."
+        )
+    group = group_of(strategy, panel)
+    columns = {}
+    for way in ("pessimistic", "optimistic"):
+        result = run(
+            panel,
+            group.targets,
+            costs=costs,
+            stops=stops.model_copy(update={"same_bar": way}),
+            limits=limits,
+            execution=execution,
+            spread_z=group.spread_z,
+            linked=group.linked,
+        )
+        columns[way] = result.summary(samples=0).loc[list(SHOWN), "value"]
+    return pd.DataFrame(columns).rename_axis("metric")

@@ -1,0 +1,158 @@
+"""A portfolio: several groups on one account, sized against each other, under shared limits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
+
+from quantlib.backtest.run import BacktestResult, GroupTargets, active_returns, run_groups, run_strategy
+from quantlib.backtest.sizing import Sizing, shares_over_time
+from quantlib.costs import Costs
+from quantlib.risk import Execution, Limits
+from quantlib.strategies import Strategy, build
+from quantlib.types import Panel
+
+
+class Member(BaseModel):
+    """A group of a portfolio: its definition, and the multiple of its own weights it is traded at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: str = Field(min_length=1, max_length=80)
+    strategy: Strategy
+    share: float = Field(gt=0, le=10, description="Of equity, where the definition alone would use all of it.")
+
+    @field_validator("strategy", mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return build(str(value.get("family")), {k: v for k, v in value.items() if k != "family"})
+        return value
+
+    @field_serializer("strategy")
+    def _write(self, value: Strategy) -> dict[str, Any]:
+        return {"family": value.family, **value.model_dump(mode="json")}
+
+
+class Portfolio(BaseModel):
+    """Several groups on one account, hashed into one id as a whole.
+
+    Examples
+    --------
+    >>> pair = Member(name="Pair", strategy=READY["Coke against Pepsi"], share=0.5)  # doctest: +SKIP
+    >>> Portfolio(members=(pair,)).id  # doctest: +SKIP
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    members: tuple[Member, ...] = Field(min_length=1, max_length=100)
+    sizing: Sizing = Sizing()
+    limits: Limits = Limits()
+    execution: Execution = Execution()
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if twice := [name for name, n in Counter(m.name for m in self.members).items() if n > 1]:
+            raise ValueError(f"members: {twice[0]!r} stands twice; give each group its own name")
+        if self.sizing.method == "fixed" and (asked := sum(m.share for m in self.members)) > self.limits.max_gross:
+            raise ValueError(
+                f"members: the shares add up to {asked:g} and max_gross is {self.limits.max_gross:g}, so the cap would "
+                "always bind; lower the shares or raise the cap"
+            )
+        return self
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Every symbol any group reads, in the order first named."""
+        return tuple(dict.fromkeys(symbol for member in self.members for symbol in member.strategy.inputs))
+
+    @property
+    def id(self) -> str:
+        """Content hash; equal portfolios have equal ids on every machine."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return f"portfolio-{hashlib.sha256(canonical.encode()).hexdigest()[:10]}"
+
+
+@dataclass(frozen=True)
+class PortfolioResult:
+    """What a portfolio did.
+
+    Parameters
+    ----------
+    result
+        The account, with every group's legs, trades and profit.
+    shares
+        The multiple of its own weights each group was traded at, as decided at each close [time x group].
+    alone
+        Each group on an account of its own, from which the shares were estimated.
+    """
+
+    result: BacktestResult
+    shares: pd.DataFrame
+    alone: Mapping[str, BacktestResult]
+
+    @property
+    def correlation(self) -> pd.DataFrame:
+        """Correlation of the groups' net returns, each pair over the sessions both have traded [group x group]."""
+        return _results(self.alone).corr(min_periods=30)
+
+
+def _results(alone: Mapping[str, BacktestResult]) -> pd.DataFrame:
+    """Return the net returns of groups on their own accounts from their first fills on [time x group]."""
+    return pd.DataFrame({name: active_returns(one).reindex(one.equity.index) for name, one in alone.items()})
+
+
+def run_portfolio(
+    portfolio: Portfolio,
+    panel: Panel,
+    *,
+    costs: Costs | Mapping[str, Costs] | None = None,
+    cash: float = 1_000_000.0,
+    lag: int = 1,
+    delisted: Mapping[str, date] | None = None,
+) -> PortfolioResult:
+    """Return the account that trades a portfolio through a panel.
+
+    Each group is first run alone, with its costs and stops, on an account of its own; its share at each close comes
+    from those results up to that close only. Then all are run together.
+
+    Raises
+    ------
+    DataError
+        A symbol that a group reads is not in the panel.
+    StrategyError
+        A group decides an impossible weight.
+    """
+    alone = {
+        member.name: run_strategy(
+            member.strategy, panel, costs=costs, execution=portfolio.execution, cash=cash, lag=lag, delisted=delisted
+        )
+        for member in portfolio.members
+    }
+    own = np.array([member.share for member in portfolio.members])
+    shares = shares_over_time(_results(alone), own, portfolio.sizing, periods_per_year=panel.periods_per_year)
+    groups = [
+        GroupTargets(
+            name=member.name,
+            targets=alone[member.name].targets.mul(shares[:, i], axis=0),
+            stops=member.strategy.risk,
+            spread_z=member.strategy.spread_z(panel),
+            linked=member.strategy.linked,
+        )
+        for i, member in enumerate(portfolio.members)
+    ]
+    result = run_groups(
+        panel, groups, costs=costs, limits=portfolio.limits, execution=portfolio.execution, cash=cash, lag=lag,
+        delisted=delisted,
+    )  # fmt: skip
+    names = pd.Index([member.name for member in portfolio.members], name="group")
+    return PortfolioResult(result, pd.DataFrame(shares, index=panel.index, columns=names), alone)

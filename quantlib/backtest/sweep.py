@@ -1,0 +1,172 @@
+"""Sweeps: one strategy over a grid of parameters, every set an account of its own, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from quantlib.backtest.run import Rebalance
+from quantlib.backtest.sweep_chunk import QUICK, By, Chunk, Rules, forget
+from quantlib.backtest.sweep_grid import Grid
+from quantlib.backtest.sweep_result import SweepResult
+from quantlib.compute import Engine, Progress, map_work
+from quantlib.costs import Costs
+from quantlib.errors import StrategyError, nearest
+from quantlib.metrics import METRICS
+from quantlib.risk import Execution, Limits, Stops
+from quantlib.strategies import Strategy
+from quantlib.types import FloatArray, Panel
+
+CHUNK = 64
+"""Most sets handed to a worker at a time: what progress is told and cancelling waits for."""
+
+
+def sweep(
+    strategy: Strategy,
+    grid: Mapping[str, Sequence[Any]],
+    panel: Panel,
+    *,
+    costs: Costs | Mapping[str, Costs] | None = None,
+    stops: Stops | None = None,
+    limits: Limits | None = None,
+    execution: Execution | None = None,
+    cash: float = 1_000_000.0,
+    lag: int = 1,
+    rebalance: Rebalance = "on_change",
+    delisted: Mapping[str, date] | None = None,
+    by: By = "account",
+    metrics: Sequence[str] = QUICK,
+    sample: int | None = None,
+    seed: int = 0,
+    engine: Engine = "threads",
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> SweepResult:
+    """Return the metrics of a strategy for every set of a grid, each as `run_strategy(...).summary` has them.
+
+    The answer is the same whatever engine and number of workers. A worker holds the targets of one set at a time.
+
+    Parameters
+    ----------
+    strategy
+        What the grid does not vary.
+    grid
+        Values by parameter. A dot reaches inside ("timing.entry"); "stops.loss" and the like set the stops.
+    panel
+        Prices, with at least what the strategy reads.
+    costs, limits, execution, cash, lag, rebalance, delisted
+        As in `run`.
+    stops
+        Instead of the strategy's own; None leaves them.
+    by
+        "account": one account a set. "symbol": for every symbol an account of its own that trades nothing else, for
+        families whose symbols do not depend on each other.
+    metrics
+        Keys of `METRICS` that are made from returns.
+    sample, seed
+        How many sets to draw from the grid without repeats, and of which draw; None runs all.
+    engine, workers, on_progress, cancelled
+        As in `map_work`; progress counts sets. What was done when it was cancelled is returned.
+
+    Raises
+    ------
+    StrategyError
+        The grid has an unknown parameter, no set of it is valid, or the family does not allow by="symbol".
+    DataError
+        The panel is empty or lacks a symbol.
+
+    Examples
+    --------
+    >>> found = sweep(MACross(), {"fast": [10, 20], "slow": [100, 200]}, panel)  # doctest: +SKIP
+    >>> found.pivot("fast", "slow", "sharpe_ratio")  # doctest: +SKIP
+    """
+    space = Grid.of(strategy, grid, stops)
+    places = space.drawn(sample, seed)
+    rules = Rules(costs, limits or Limits(), execution or Execution(), cash, lag, rebalance, delisted)
+    chunk = chunk_of(space, panel, rules, by, metrics)
+    size = max(1, min(CHUNK, len(places) // 16))
+    parts = _Parts(space, places, size)
+
+    def progress(done: int, _: int) -> None:
+        if on_progress is not None:
+            on_progress(min(done * size, len(places)), len(places))
+
+    sets: list[dict[str, Any]] = []
+    found: list[FloatArray | str] = []
+    try:
+        answers = map_work(chunk, parts, engine=engine, workers=workers, on_progress=progress, cancelled=cancelled)
+        for k, rows in enumerate(answers):
+            sets.extend(parts[k])
+            found.extend(rows)
+    finally:
+        forget(chunk)
+    return gathered(chunk, sets, found, len(places))
+
+
+def chunk_of(grid: Grid, panel: Panel, rules: Rules, by: By, metrics: Sequence[str]) -> Chunk:
+    """Return the travelling part of a sweep or search, checked.
+
+    Raises
+    ------
+    StrategyError
+        A metric is not made from returns, `by` is unknown, or an account cannot be run so.
+    """
+    usable = [key for key, metric in METRICS.items() if metric.kernel is not None and metric.made_from == "returns"]
+    for key in metrics:
+        if key not in usable:
+            raise StrategyError(f"A sweep has no metric {key!r}. {nearest(key, usable)}")
+    if by not in ("account", "symbol"):
+        raise StrategyError(f"by is {by!r}; accepted: 'account' or 'symbol'.")
+    if rules.lag < 1 or rules.cash <= 0:
+        raise StrategyError(f"lag is {rules.lag} and cash {rules.cash:g}; lag must be 1 or more, cash above zero.")
+    return Chunk(grid, panel, rules, by, tuple(dict.fromkeys(metrics)))
+
+
+class _Parts(Sequence[list[dict[str, Any]]]):
+    """The sets of a grid in parts of equal size, each made when it is asked for."""
+
+    def __init__(self, grid: Grid, places: NDArray[np.int64], size: int) -> None:
+        self.grid, self.places, self.size = grid, places, size
+
+    def __len__(self) -> int:
+        return len(range(0, len(self.places), self.size))
+
+    def __getitem__(self, k: Any) -> Any:
+        return [self.grid.at(int(place)) for place in self.places[k * self.size : (k + 1) * self.size]]
+
+
+def gathered(
+    chunk: Chunk, sets: Sequence[Mapping[str, Any]], found: Sequence[FloatArray | str], asked: int
+) -> SweepResult:
+    """Return the tables of what was run and what was refused.
+
+    Raises
+    ------
+    StrategyError
+        Every set was refused.
+    """
+    run = [(one, rows) for one, rows in zip(sets, found, strict=True) if not isinstance(rows, str)]
+    refused = [(one, said) for one, said in zip(sets, found, strict=True) if isinstance(said, str)]
+    if refused and not run:
+        raise StrategyError(f"None of {len(refused)} sets can be run. The first, {refused[0][0]}: {refused[0][1]}")
+    names = list(chunk.grid.values)
+    accounts = len(run[0][1]) if run else 1
+    columns: dict[str, Any] = {name: _column([one[name] for one, _ in run for _ in range(accounts)]) for name in names}
+    if chunk.by == "symbol":
+        columns["symbol"] = [s for one, _ in run for s in chunk.grid.definition(one).strategy.symbols]
+    values = np.concatenate([rows for _, rows in run]) if run else np.empty((0, len(chunk.metrics)))
+    columns |= {key: values[:, k] for k, key in enumerate(chunk.metrics)}
+    left: dict[str, Any] = {name: _column([one[name] for one, _ in refused]) for name in names}
+    left["reason"] = [said for _, said in refused]
+    return SweepResult(pd.DataFrame(columns), pd.DataFrame(left), chunk.metrics, asked, chunk.grid)
+
+
+def _column(values: list[Any]) -> pd.Series:
+    """Return values as a column in which None, a level that is not set, stays what it is."""
+    return pd.Series(values, dtype=object) if None in values else pd.Series(values)

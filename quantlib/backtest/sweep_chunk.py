@@ -1,0 +1,246 @@
+"""The part of a sweep that travels: parameter sets in, one row of metrics an account out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import count
+from threading import Lock
+from typing import Any, Literal
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from quantlib.backtest.limits import surely_within
+from quantlib.backtest.market import CLOSE, Market, prepare
+from quantlib.backtest.run import Rebalance, equities_of
+from quantlib.backtest.sweep_grid import Definition, Grid
+from quantlib.backtest.sweep_lone import lone_equities, plain, short
+from quantlib.costs import Costs
+from quantlib.errors import QuantError, StrategyError
+from quantlib.metrics import METRICS
+from quantlib.metrics.equity import equity_metrics_nb
+from quantlib.risk import Execution, Limits, Stops
+from quantlib.strategies import Strategy
+from quantlib.strategies.memo import Memo
+from quantlib.types import FloatArray, Panel
+
+By = Literal["account", "symbol"]
+
+#: The metrics of `equity_metrics_nb`, in its order.
+QUICK = ("total_return", "sharpe_ratio", "max_drawdown")
+
+_numbers = count()
+_arrived: dict[int, _Warm] = {}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How every account of a sweep is run; as in `run`."""
+
+    costs: Costs | Mapping[str, Costs] | None
+    limits: Limits
+    execution: Execution
+    cash: float
+    lag: int
+    rebalance: Rebalance
+    delisted: Mapping[str, date] | None
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What a strategy stands on: the panel of what it reads, the market of what it trades, and what is true of them.
+
+    Parameters
+    ----------
+    plain
+        Whether the short loop for accounts of one symbol fits this market.
+    exact
+        Whether a decision is filled `lag` bars later for sure.
+    year
+        Periods a year.
+    """
+
+    panel: Panel
+    market: Market
+    plain: bool
+    exact: bool
+    year: int
+
+
+@dataclass
+class _Warm:
+    """What the sets of a sweep share within one process: grounds by symbols, and arrays."""
+
+    memo: Memo = field(default_factory=Memo)
+    lock: Lock = field(default_factory=Lock)
+    grounds: dict[tuple[tuple[str, ...], tuple[str, ...]], _Ground] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Runs parameter sets of a grid on a panel; what is made on the way stays for the next call in the process."""
+
+    grid: Grid
+    panel: Panel
+    rules: Rules
+    by: By
+    metrics: tuple[str, ...]
+    number: int = field(default_factory=lambda: next(_numbers))
+
+    def __call__(self, sets: Sequence[Mapping[str, Any]]) -> list[FloatArray | str]:
+        """Return for each set its metrics [accounts, metrics], or the reason why it was not run."""
+        warm = _warm(self.number)
+        room: dict[int, FloatArray] = {}
+        found: list[FloatArray | str] = []
+        for parameters in sets:
+            try:
+                found.append(self._run(self.grid.definition(parameters), warm, room))
+            except QuantError as error:
+                found.append(str(error))
+        return found
+
+    def _run(self, one: Definition, warm: _Warm, room: dict[int, FloatArray]) -> FloatArray:
+        strategy, stops, rules = one.strategy, one.stops, self.rules
+        ground = self._ground(strategy, warm)
+        panel, market, alone = ground.panel, ground.market, self.by == "symbol"
+        made = strategy.weights_alone(panel, warm.memo) if alone else strategy.weights(panel, warm.memo)
+        targets = np.ascontiguousarray(made.T)
+        accounts = len(targets) if alone else 1
+        if accounts not in room:
+            room[accounts] = np.empty((accounts, len(panel)))
+        groups = targets[:, None, :] if alone else targets[None, :, :]
+        # What is not a number is not within any limit, so only the longer road has to look for it.
+        if ground.plain and len(targets) == accounts and short(stops) and surely_within(groups, rules.limits):
+            equity = lone_equities(
+                market,
+                targets,
+                stops=stops,
+                limits=rules.limits,
+                cash=rules.cash,
+                lag=rules.lag,
+                every_bar=rules.rebalance == "every_bar",
+                out=room[accounts],
+            )
+        else:
+            if not np.isfinite(targets).all():
+                raise StrategyError(f"{strategy.title} decided an infinite weight. Check its parameters: {strategy!r}.")
+            legs = np.arange(len(targets))
+            equity = equities_of(
+                market,
+                groups,
+                legs[:, None] if alone else legs[None, :],
+                stops=stops,
+                spread_z=self._spread(strategy, stops, panel, accounts),
+                linked=strategy.linked,
+                limits=rules.limits,
+                cash=rules.cash,
+                lag=rules.lag,
+                rebalance=rules.rebalance,
+                out=room[accounts],
+            )
+        first = first_fills_nb(groups, equity, rules.cash, market.interest, rules.lag, ground.exact)
+        return measured(equity, first, ground.year, self.metrics)
+
+    def _ground(self, strategy: Strategy, warm: _Warm) -> _Ground:
+        key = strategy.inputs, strategy.symbols
+        with warm.lock:
+            if key not in warm.grounds:
+                panel = self.panel.select(strategy.inputs)
+                traded, rules = panel.select(strategy.symbols), self.rules
+                gone = {s: day for s, day in (rules.delisted or {}).items() if s in traded.symbols}
+                market = prepare(traded, rules.costs, rules.execution, delisted=gone)
+                exact = np.isnan(market.limit) and not market.whole and np.isfinite(market.bars[CLOSE]).all()
+                warm.grounds[key] = _Ground(panel, market, plain(market), bool(exact), panel.periods_per_year)
+            return warm.grounds[key]
+
+    def _spread(self, strategy: Strategy, stops: Stops, panel: Panel, accounts: int) -> FloatArray | None:
+        if stops.watch == "intrabar" and len(strategy.symbols) > 1 and accounts == 1:
+            raise StrategyError(
+                f"Stops within the bar are for one leg, and {strategy.title} has {len(strategy.symbols)}. "
+                'Use watch="close".'
+            )
+        if stops.spread_z is None:
+            return None
+        spread = strategy.spread_z(panel)
+        if spread is None:
+            raise StrategyError(f"{strategy.title} has a spread stop but no spread. Leave the stop out.")
+        return np.repeat(spread[None, :], accounts, axis=0)
+
+
+def _warm(number: int) -> _Warm:
+    """Return what a sweep shares in this process; one that is over makes room for the next few."""
+    for old in sorted(_arrived)[:-4]:
+        _arrived.pop(old, None)
+    return _arrived.setdefault(number, _Warm())
+
+
+def forget(chunk: Chunk) -> None:
+    """Drop what a sweep shared in this process."""
+    _arrived.pop(chunk.number, None)
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def first_fills_nb(
+    targets: FloatArray,
+    equity: FloatArray,
+    cash: float,
+    interest: float,
+    lag: int,
+    exact: bool,
+) -> NDArray[np.int64]:
+    """Return the bar of the first fill of every account [A], 0 where there is none; targets [A, L, T].
+
+    Where a fill may come later than `lag` bars after the decision (not `exact`), it is the first bar at which equity is
+    not what cash alone would be. Costs make every fill show.
+    """
+    n_bars = targets.shape[2]
+    first = np.zeros(len(targets), dtype=np.int64)
+    for a in range(len(targets)):
+        begin = n_bars
+        for leg in range(targets.shape[1]):
+            for t in range(min(begin, n_bars - lag)):
+                if targets[a, leg, t] != 0.0:
+                    begin = t
+                    break
+        if begin + lag >= n_bars:
+            continue
+        if exact:
+            first[a] = begin + lag
+            continue
+        alone = cash
+        for t in range(n_bars):
+            if t > 0:
+                alone -= -alone * interest
+            if t >= begin + lag and equity[a, t] != alone:
+                first[a] = t
+                break
+    return first
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def measure_nb(equity: FloatArray, first: NDArray[np.int64], periods_per_year: float) -> FloatArray:
+    """Return total return, Sharpe ratio and maximum drawdown of every account [A, 3]."""
+    out = np.empty((len(equity), 3))
+    for a in range(len(equity)):
+        out[a, 0], out[a, 1], out[a, 2] = equity_metrics_nb(equity[a], periods_per_year, first[a])
+    return out
+
+
+def measured(equity: FloatArray, first: NDArray[np.int64], periods_per_year: int, metrics: Sequence[str]) -> FloatArray:
+    """Return the metrics of accounts [A, T] from their first fill on [A, metrics]."""
+    found = np.empty((len(equity), len(metrics)))
+    if quick := [k for k, key in enumerate(metrics) if key in QUICK]:
+        three = measure_nb(equity, first, float(periods_per_year))
+        found[:, quick] = three[:, [QUICK.index(metrics[k]) for k in quick]]
+    if rest := [k for k in range(len(metrics)) if k not in quick]:
+        for a, row in enumerate(np.maximum(equity, 0.0)):
+            before = np.concatenate([row[:1], row[:-1]])
+            returns = (np.divide(row, before, out=np.ones_like(row), where=before > 0) - 1.0)[first[a] :]
+            for k in rest:
+                metric = METRICS[metrics[k]]
+                enough = metric.kernel is not None and len(returns) >= metric.least
+                found[a, k] = metric.kernel(returns, float(periods_per_year)) if enough and metric.kernel else np.nan
+    return found

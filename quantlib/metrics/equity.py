@@ -1,0 +1,53 @@
+"""The three numbers of an account that a sweep needs, in one pass over its equity."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from quantlib.metrics.series import ENOUGH, NEGLIGIBLE
+from quantlib.types import FloatArray
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def equity_metrics_nb(equity: FloatArray, periods_per_year: float, first: int) -> tuple[float, float, float]:
+    """Return total return, Sharpe ratio and maximum drawdown of an account from its first fill on.
+
+    The same numbers as `total_return`, `sharpe_ratio` and `max_drawdown` of `active_returns(result)`, to 1e-9: the
+    first return is that of row `first` over the row before; equity below zero counts as zero, a ruined account has a
+    return of -1 and then 0. The Sharpe ratio is NaN below 30 returns and where returns do not vary.
+
+    Parameters
+    ----------
+    equity
+        Account value at each close [T], known in every row.
+    periods_per_year
+        P: 252 for daily stock returns, 365 for crypto, 12 for months.
+    first
+        Row of the first fill, 0 to T - 1; 0 for an account that never traded, whose first return is 0.
+    """
+    n = len(equity) - first
+    before = max(equity[first - 1] if first > 0 else equity[0], 0.0)
+    start, peak, depth = before, before, 0.0
+    shift, total, squares = 0.0, 0.0, 0.0
+    for i in range(n):
+        value = max(equity[first + i], 0.0)
+        r = value / before - 1.0 if before > 0.0 else 0.0
+        if i == 0:
+            shift = r
+        # Sums about the first return: those about zero would lose the spread of returns that hardly vary.
+        off = r - shift
+        total += off
+        squares += off * off
+        if value > peak:
+            peak = value
+        elif peak > 0.0:
+            depth = min(depth, value / peak - 1.0)
+        before = value
+    grown = before / start - 1.0 if start > 0.0 else 0.0
+    if n < ENOUGH:
+        return grown, np.nan, depth
+    deviation = np.sqrt(max(squares - total * total / n, 0.0) / (n - 1))
+    if deviation <= NEGLIGIBLE:
+        return grown, np.nan, depth
+    return grown, (shift + total / n) / deviation * np.sqrt(periods_per_year), depth

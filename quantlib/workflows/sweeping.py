@@ -1,0 +1,207 @@
+"""Sweeps as jobs: started from a page or the command line, done by a worker, found again whenever it is looked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from quantlib.backtest.sweep import sweep
+from quantlib.backtest.sweep_grid import Grid
+from quantlib.backtest.sweep_result import SweepResult
+from quantlib.costs import Costs
+from quantlib.errors import DataError, nearest
+from quantlib.store import RunRecord, read_runs, read_strategies, save_runs
+from quantlib.store.jobs import Queued
+from quantlib.strategies import Strategy, build
+from quantlib.workflows.jobs import start_job
+from quantlib.workflows.provenance import code_version, content_id
+from quantlib.workflows.research import definition, remember_strategy, shared_panel, stored_run, tags_of
+from quantlib.workflows.session import Session
+from quantlib.workflows.tracking import Logged
+
+METRICS = ("total_return", "cagr", "volatility", "sharpe_ratio", "max_drawdown")
+MOST = 20_000
+"""Sets of one sweep that are kept: their table is stored in one piece."""
+
+
+@dataclass(frozen=True)
+class StoredSweep:
+    """A sweep that was made.
+
+    Parameters
+    ----------
+    id
+        Hash of everything that went in.
+    name, strategy
+        What it varies.
+    result
+        What it found.
+    as_of
+        The last session it used.
+    """
+
+    id: str
+    name: str
+    strategy: Strategy
+    result: SweepResult
+    as_of: date
+
+
+def start_sweep(
+    session: Session,
+    strategy: Strategy,
+    grid: Mapping[str, Sequence[Any]],
+    *,
+    name: str | None = None,
+    start: date | None = None,
+    costs: Costs | None = None,
+    sample: int | None = None,
+    reason: str = "asked for",
+) -> Queued:
+    """Return the number of the job that will run a strategy for every set of a grid, or for a sample of them.
+
+    Raises
+    ------
+    StrategyError
+        The grid names a parameter the family does not have.
+    DataError
+        There are more sets than are kept.
+    """
+    return start_job(session, "sweep", sweep_args(strategy, grid, name, start, costs, sample), reason=reason)
+
+
+def sweep_args(
+    strategy: Strategy,
+    grid: Mapping[str, Sequence[Any]],
+    name: str | None = None,
+    start: date | None = None,
+    costs: Costs | None = None,
+    sample: int | None = None,
+) -> dict[str, Any]:
+    """Return the arguments of the task "sweep", checked as far as it goes without prices."""
+    sets = len(Grid.of(strategy, grid))
+    if min(sets, sample or sets) > MOST:
+        raise DataError(f"The grid has {sets:,} sets; at most {MOST:,} are kept. Give fewer values, or draw a sample.")
+    given = {"name": name, "start": None if start is None else start.isoformat(), "sample": sample}
+    return {
+        "family": strategy.family,
+        "params": strategy.model_dump(mode="json"),
+        "grid": {key: list(values) for key, values in grid.items()},
+        **({"costs": costs.model_dump()} if costs is not None else {}),
+        **{key: value for key, value in given.items() if value is not None},
+    }
+
+
+def sweep_strategy(
+    session: Session,
+    strategy: Strategy,
+    grid: Mapping[str, Sequence[Any]],
+    *,
+    name: str | None = None,
+    start: date | None = None,
+    costs: Costs | None = None,
+    sample: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> StoredSweep:
+    """Return a sweep over all stored prices, stored and logged; the same sweep on the same data is made once.
+
+    Parameters
+    ----------
+    name
+        What people call the strategy; by default the family's title.
+    start
+        First session; by default the first there is.
+    sample
+        How many sets to draw from the grid, with the session's seed.
+    on_progress
+        Called with (sets done, all sets).
+    """
+    costs, name, seed = costs or Costs(), name or strategy.title, session.settings.seed
+    panel = shared_panel(session, strategy.inputs, start)
+    key = {
+        "strategy": strategy.id,
+        "grid": {parameter: list(values) for parameter, values in grid.items()},
+        "snapshot": panel.snapshot_id,
+        "costs": costs.model_dump(),
+        "sample": sample,
+        "seed": seed,
+        "code": code_version(),
+    }
+    run_id = content_id("sweep", key)
+    if stored_run(session, run_id) is not None:
+        return sweep_result(session, run_id)
+    found = sweep(
+        strategy, grid, panel, costs=costs, metrics=METRICS, sample=sample, seed=seed, on_progress=on_progress
+    )
+    best = found.best()
+    params = {
+        "name": name, "grid": key["grid"], "sample": sample, "costs": costs.model_dump(), "source": panel.source,
+        "start": None if start is None else start.isoformat(), "tried": found.n_tried, "data_grade": panel.grade,
+    }  # fmt: skip
+    mlflow_run_id = session.tracker.log(
+        Logged(
+            name=f"{name}, {found.n_tried} sets",
+            kind="sweep",
+            params={"strategy_id": strategy.id, "seed": seed, **params},
+            metrics={f"best_{metric}": float(best[metric]) for metric in METRICS},
+            tags=tags_of(panel, strategy),
+            texts={"strategy.json": definition(strategy)},
+            frames={"sweep.csv": found.table, "invalid.csv": found.invalid},
+        )
+    )
+    remember_strategy(session, name, strategy)
+    record = RunRecord(
+        id=run_id,
+        kind="sweep",
+        strategy_id=strategy.id,
+        as_of=panel.index[-1].date(),
+        snapshot_id=panel.snapshot_id,
+        code_version=code_version(),
+        seed=seed,
+        params=params,
+        metrics={"table": _columns(found.table), "invalid": _columns(found.invalid), "asked": found.asked},
+        mlflow_run_id=mlflow_run_id,
+    )
+    save_runs(session.store, [record])
+    return StoredSweep(run_id, name, strategy, found, panel.index[-1].date())
+
+
+def sweeps(session: Session, strategy: Strategy | None = None, *, limit: int = 20) -> list[StoredSweep]:
+    """Return the sweeps that were made around a strategy, or all, the newest first."""
+    made = read_runs(session.store, kind="sweep", strategy_id=None if strategy is None else strategy.id, limit=limit)
+    return [_read(session, record) for record in made]
+
+
+def sweep_result(session: Session, id: str) -> StoredSweep:  # noqa: A002  the field's name everywhere
+    """Return a stored sweep.
+
+    Raises
+    ------
+    DataError
+        There is none with that id.
+    """
+    record = stored_run(session, id)
+    if record is None or record.kind != "sweep":
+        known = [one.id for one in read_runs(session.store, kind="sweep", limit=100)]
+        raise DataError(f"Sweep {id!r} is not stored. {nearest(id, known)}")
+    return _read(session, record)
+
+
+def _read(session: Session, record: RunRecord) -> StoredSweep:
+    [base] = read_strategies(session.store, [str(record.strategy_id)])
+    strategy = build(base.family, base.params)
+    grid = Grid.of(strategy, record.params["grid"])
+    # The database keeps the columns, not their order.
+    table = pd.DataFrame(record.metrics["table"])[[*grid.values, *METRICS]]
+    invalid = pd.DataFrame(record.metrics["invalid"])[[*grid.values, "reason"]]
+    result = SweepResult(table, invalid, METRICS, int(record.metrics["asked"]), grid)
+    return StoredSweep(record.id, str(record.params["name"]), strategy, result, record.as_of)
+
+
+def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return a table as lists by column, with what is unknown as None."""
+    return {str(name): column.astype(object).where(column.notna(), None).tolist() for name, column in table.items()}

@@ -1,0 +1,119 @@
+"""A real Ray cluster of two nodes on this machine: the same answers, and a node that dies only costs time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is an optional extra and is not installed"),
+]
+
+# In a process of its own: Ray leaves threads, sockets and signal handlers behind.
+SCRIPT = """
+import json, sys, time
+import pandas as pd
+import ray
+from ray.cluster_utils import Cluster
+from skfolio.datasets import load_sp500_dataset
+
+from quantlib.backtest.search import Between, search
+from quantlib.backtest.sweep import sweep
+from quantlib.compute import map_work
+from quantlib.errors import DataError
+from quantlib.strategies import MACross, Pair
+from quantlib.types import Panel
+
+panel = Panel.from_frames(load_sp500_dataset().iloc[-700:])
+grid = {"lookback": range(20, 60, 2), "entry": [1.0, 1.5, 2.0], "exit": [0.0, 0.3], "stops.loss": [None, 0.03]}
+averages = MACross(universe=panel.symbols, fast=5, slow=20)
+
+def where(_):
+    time.sleep(0.2)  # or one node would be done before the other has begun
+    return ray.get_runtime_context().get_node_id()
+
+def refuse(item):
+    raise DataError(f"{item} is refused")
+
+quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_timeout_ms": 500}
+quick["health_check_failure_threshold"] = 5
+cluster = Cluster(
+    initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "_system_config": quick}
+)
+second = cluster.add_node(num_cpus=1)
+cluster.wait_for_nodes()
+ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+said = {"nodes": len(set(map_work(where, range(8), engine="ray")))}
+
+local = sweep(Pair(), grid, panel)
+far = sweep(Pair(), grid, panel, engine="ray")
+pd.testing.assert_frame_equal(local.table, far.table, check_exact=True)
+alone = {"fast": [3, 5], "slow": [20, 40]}
+pd.testing.assert_frame_equal(
+    sweep(averages, alone, panel, by="symbol").table,
+    sweep(averages, alone, panel, by="symbol", engine="ray").table,
+    check_exact=True,
+)
+space = {"entry": Between(1.0, 2.0), "lookback": Between(20, 60)}
+near, remote = (search(Pair(), space, panel, trials=8, engine=engine) for engine in ("threads", "ray"))
+pd.testing.assert_frame_equal(near.table, remote.table, check_exact=True)
+said["sets"] = far.n_tried
+try:
+    list(map_work(refuse, ["this"], engine="ray"))
+except DataError as error:
+    said["error"] = str(error)
+
+killed = []
+def kill(done, total):
+    if not killed:
+        killed.append(done)
+        cluster.remove_node(second, allow_graceful=False)
+
+wounded = sweep(Pair(), grid, panel, engine="ray", on_progress=kill)
+pd.testing.assert_frame_equal(local.table, wounded.table, check_exact=True)
+said |= {"killed_after": killed[0], "of": len(local.table), "left": sum(node["Alive"] for node in ray.nodes())}
+print(json.dumps(said))
+ray.shutdown()
+cluster.shutdown()
+"""
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Run the script and return what it found; it fails where an answer differs."""
+    script = tmp_path_factory.mktemp("cluster") / "cluster.py"
+    script.write_text(SCRIPT)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment["RAY_DISABLE_IMPORT_WARNING"] = "1"
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, script], cwd=root, env=environment, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    found: dict[str, Any] = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    return found
+
+
+def test_both_nodes_work(said: dict[str, Any]) -> None:
+    assert said["nodes"] == 2
+
+
+def test_a_cluster_answers_what_this_process_does(said: dict[str, Any]) -> None:
+    assert said["sets"] == 240
+
+
+def test_an_error_comes_back_as_what_it_was(said: dict[str, Any]) -> None:
+    assert said["error"] == "this is refused"
+
+
+def test_a_node_that_dies_on_the_way_changes_nothing(said: dict[str, Any]) -> None:
+    assert 0 < said["killed_after"] < said["of"]
+    assert said["left"] == 1
