@@ -26,6 +26,30 @@ COSTS = {
     ),
     "borrow_bps_per_year": ("Borrowing (bps a year)", "Of what is held short."),
 }
+#: What choices are called where their own word says too little.
+WORDS = {
+    "fixed": "as weighted",
+    "dollar_neutral": "equal money on both sides",
+    "ols": "least squares (OLS)",
+    "tls": "total least squares (TLS)",
+    "kalman": "Kalman filter, drifting",
+    "beta": "beta of daily returns",
+    "volatility": "equal risk",
+    "pca": "curvature (PCA)",
+    "dv01": "equal DV01",
+    "revert": "back to the mean",
+    "follow": "on, away from the mean",
+    "both": "long and short",
+    "long": "long only",
+    "short": "short only",
+    "entry": "at entry only",
+    "close": "on the close",
+    "intrabar": "within the bar",
+    "pessimistic": "stop first",
+    "optimistic": "target first",
+    "reset": "after a reset",
+    "next": "at the next change",
+}
 
 
 def parameters(
@@ -60,8 +84,20 @@ def parameters(
     }
 
 
-def costs() -> Costs:
-    """Draw one box a cost and return what they hold; what is chosen stands in the address."""
+def costs(usual: str) -> Costs | None:
+    """Draw whether costs are the usual ones, else one box a cost; return them, None for the usual.
+
+    What is chosen stands in the address, and a cost in the address is a choice.
+
+    Parameters
+    ----------
+    usual
+        What the usual costs are, in words.
+    """
+    st.session_state.setdefault("own_costs", any(name in st.query_params for name in COSTS))
+    if not st.toggle("Costs of my own", key="own_costs", bind="query-params", help="The same for all symbols."):
+        st.caption(f"Usual for what is traded: {usual}; impact on top.")
+        return None
     chosen = {
         name: st.number_input(label, 0.0, 1000.0, getattr(Costs(), name), 0.5, help=text, key=name, bind="query-params")
         for name, (label, text) in COSTS.items()
@@ -84,7 +120,9 @@ def _widget(
         # Words to choose from, where the field names them; else it names a symbol.
         words = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
         options = list(words) or sorted({*symbols, value})
-        return st.selectbox(label, options, index=options.index(value), help=help_text, key=key, bind=bind)
+        return st.selectbox(
+            label, options, options.index(value), called if words else str, help=help_text, key=key, bind=bind
+        )
     low, high = _bounds(field)
     # A number that may be left empty says in its annotation of which kind it is.
     kind = float if float in _kinds(field.annotation) else int
@@ -101,6 +139,11 @@ def _widget(
         key=key,
         bind=bind,
     )
+
+
+def called(word: str) -> str:
+    """Return what a choice is called."""
+    return WORDS.get(word, word)
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

@@ -92,6 +92,10 @@ class Draft:
         except StrategyError as error:
             self.strategy, self.fault = None, str(error)
 
+    def refused(self, why: str) -> None:
+        """Be no definition after all, as when a condition names what there is not among the prices."""
+        self.strategy, self.fault = None, why
+
     def written(self, text: str) -> None:
         """Take what a document says."""
         try:

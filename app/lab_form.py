@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from pydantic import BaseModel
 
-from app.forms import parameters
+from app.forms import called, parameters
 from app.lab_draft import Draft
 from quantlib.risk import Stops
 from quantlib.strategies import STRATEGIES, Group
@@ -51,11 +51,13 @@ def _group(before: Mapping[str, Any], symbols: Sequence[str], key: str) -> dict[
         "Kind", KINDS, default=before["kind"], required=True, key=f"{key}-kind", help="What the legs are to each other."
     )
     key, values = f"{key}-{kind}", dict(before) if before["kind"] == kind else _usual(kind, before, symbols)
-    legs = _legs(kind, values["legs"], symbols, key)
+    place = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         timing = _timing_kind(kind, values["timing"]["kind"], key)
     timed = _timing(kind, timing, values["timing"], key)
     hedge = _hedge(kind, timing, values["hedge"], key)
+    with place:
+        legs = _legs(kind, values["legs"], symbols, key, lasting=hedge["method"] == "dv01")
     fields = ["capital"] if timing in {"rank", "hold"} else ["direction", "min_hold", "capital"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         sized = parameters(Group, values, symbols, key, fields=fields)
@@ -77,8 +79,10 @@ def _usual(kind: Kind, before: Mapping[str, Any], symbols: Sequence[str]) -> dic
     return {**usual.model_dump(), **kept}
 
 
-def _legs(kind: Kind, values: Sequence[Any], symbols: Sequence[str], key: str) -> list[dict[str, Any]]:
-    """Draw the legs as a table and return those that name a symbol."""
+def _legs(
+    kind: Kind, values: Sequence[Any], symbols: Sequence[str], key: str, *, lasting: bool
+) -> list[dict[str, Any]]:
+    """Draw the legs as a table, with durations where the ratio needs them, and return those that name a symbol."""
     key, start = f"{key}-legs", f"{key}-legs-start"
     if key not in st.session_state:  # its edits are gone or there were none, so it starts from what the draft has
         st.session_state[start] = pd.DataFrame(list(values), columns=list(_LEG_COLUMNS)).astype(
@@ -93,6 +97,8 @@ def _legs(kind: Kind, values: Sequence[Any], symbols: Sequence[str], key: str) -
         num_rows="fixed" if at_least == at_most else "dynamic",
         hide_index=True,
         width=560,
+        placeholder="",
+        column_order=_LEG_COLUMNS if lasting or st.session_state[start]["duration"].notna().any() else _LEG_COLUMNS[:2],
         column_config={
             "symbol": st.column_config.SelectboxColumn("Symbol", options=options, required=True, width="medium"),
             "weight": st.column_config.NumberColumn("Weight", default=1.0, required=True, format="%g"),
@@ -158,9 +164,10 @@ def _hedge(kind: Kind, timing: str, before: Mapping[str, Any], key: str) -> dict
     with st.container(horizontal=True, vertical_alignment="bottom"):
         offered = METHODS[kind]
         method = st.selectbox(
-            "Ratio",
+            "Hedge ratio",
             offered,
             index=offered.index(before["method"]) if before["method"] in offered else 0,
+            format_func=called,
             key=f"{key}-method",
             help="How much of each leg: as given, or found in prices.",
         )
@@ -194,8 +201,9 @@ def _stops(kind: Kind, timing: str, before: Mapping[str, Any], key: str) -> dict
             "Enter again",
             words,
             index=words.index(now if isinstance(now, str) else _AFTER),
+            format_func=called,
             key=f"{key}-reentry",
-            help="reset: after the decision has been flat or turned around; next: at its next change.",
+            help="After a stop. A reset is that the decision has been flat or has turned around.",
         )
         if again == _AFTER:
             start = now if isinstance(now, int) else 5

@@ -1,4 +1,4 @@
-"""The tear sheet on the page: the verdict, the key numbers, growth, and the detail in tabs made when they are opened."""
+"""The tear sheet on the page: the verdict, the key numbers, growth, and the detail in tabs made when opened."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ from quantlib.workflows.reading import run_link
 
 KEY_METRICS = ("sharpe_ratio", "cagr", "max_drawdown", "turnover")
 DRAWDOWNS: dict[str, Any] = {
-    "peak": st.column_config.DateColumn("Peak", format="YYYY-MM-DD", pinned=True),
+    "start": st.column_config.DateColumn(
+        "From", format="YYYY-MM-DD", pinned=True, help="First session below the peak."
+    ),
     "trough": st.column_config.DateColumn("Trough", format="YYYY-MM-DD"),
-    "recovery": st.column_config.DateColumn("Recovered", format="YYYY-MM-DD", help="Empty where it has not yet."),
+    "end": st.column_config.DateColumn("Recovered", format="YYYY-MM-DD", help="A dash where it has not yet."),
     "depth": ("Depth", PERCENT),
-    "periods": ("Sessions", "%,d"),
+    "sessions": ("Sessions", "%,d"),
+    "falling": ("of them down", "%,d"),
+    "rising": ("and up", "%,d"),
 }
 FACTOR_COLUMNS: dict[str, Any] = {
     "factor": st.column_config.TextColumn("Factor", pinned=True),
@@ -135,8 +139,8 @@ def factors(trial: Trial) -> None:
     )
     table(shown, FACTOR_COLUMNS, "factors", hide_index=True)
     st.caption(
-        f"Three factors of Fama and French (1993), {found.n} months from {found.first} to {found.last}; errors by Newey "
-        f"and West with {found.lags} lags. {found.left_out}"
+        f"Three factors of Fama and French (1993), {found.n} months from {found.first} to {found.last}; errors by "
+        f"Newey and West with {found.lags} lags. {found.left_out}"
     )
 
 

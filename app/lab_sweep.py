@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from pydantic import BaseModel
 
 from app.cache import keep, session
 from app.lab_draft import Draft
-from app.layout import chart, table
+from app.layout import chart, plain, table
 from quantlib.charts import sweep_heatmap
 from quantlib.charts.numbers import count
 from quantlib.costs import Costs
@@ -19,11 +20,12 @@ from quantlib.errors import QuantError
 from quantlib.metrics import METRICS
 from quantlib.strategies import Strategy
 from quantlib.types import DateLike, as_date
-from quantlib.workflows.jobs import OPEN, cancel_job, job, job_history, workers_alive
+from quantlib.workflows.jobs import cancel_job, job, job_history, workers_alive
 from quantlib.workflows.sweeping import METRICS as SWEPT
 from quantlib.workflows.sweeping import StoredSweep, start_sweep, sweeps
 
-STARTED = "sweep-job"
+#: Jobs that were waiting or running when this visit looked last.
+WATCHED = "sweep-jobs"
 #: Fields that are numbers but no choice.
 _FIXED = ("schema_version",)
 
@@ -51,7 +53,7 @@ def grid_values(low: float, high: float, steps: int, *, whole: bool) -> list[Any
     return list(dict.fromkeys(float(f"{v:.6g}") for v in values))
 
 
-def sweep(draft: Draft, paid: Costs, start: DateLike | None) -> None:
+def sweep(draft: Draft, paid: Costs | None, start: DateLike | None) -> None:
     """Draw the form of a sweep, how far the last one is, and what the sweeps of this definition found."""
     if (strategy := draft.strategy) is None:
         st.info("There is no definition yet; mend what is typed first.", icon=":material/info:")
@@ -61,12 +63,14 @@ def sweep(draft: Draft, paid: Costs, start: DateLike | None) -> None:
         st.info(f"{strategy.title} has fewer than two numbers to vary here.", icon=":material/info:")
         return
     _form(draft.title, strategy, offered, paid, start)
-    _progress()
+    # A page without a sweep under way has nothing to ask for every few seconds.
+    under_way = not _open_jobs().empty
+    st.fragment(_progress, run_every=3 if under_way else None)()
     _found(strategy, offered)
 
 
 def _form(
-    title: str, strategy: Strategy, offered: dict[str, tuple[str, float]], paid: Costs, start: DateLike | None
+    title: str, strategy: Strategy, offered: dict[str, tuple[str, float]], paid: Costs | None, start: DateLike | None
 ) -> None:
     st.caption("Every combination is run, and counts: the best of many looks good by luck alone.")
     grid: dict[str, list[Any]] = {}
@@ -96,7 +100,7 @@ def _form(
                 since = None if start is None else as_date(start).date()
                 queued = start_sweep(session(), strategy, grid, name=title, start=since, costs=paid,
                                      reason="asked for in the Strategy lab")  # fmt: skip
-                st.session_state[STARTED] = queued.id
+                st.session_state.setdefault(WATCHED, set()).add(queued.id)
             except QuantError as error:
                 st.error(str(error), icon=":material/error:")
         st.caption(
@@ -105,16 +109,20 @@ def _form(
         )  # fmt: skip
 
 
-@st.fragment(run_every=3)
+def _open_jobs() -> pd.DataFrame:
+    return job_history(session(), task="sweep", open_only=True, limit=5)
+
+
 def _progress() -> None:
     """Draw how far the sweeps that wait or run are, anew every few seconds; when one ends the page is drawn again."""
-    running = job_history(session(), task="sweep", open_only=True, limit=5)
-    mine = st.session_state.get(STARTED)
-    if mine is not None and mine not in set(running["id"]):
-        ended = job(session(), mine)
-        del st.session_state[STARTED]
-        if ended["status"] not in {"done", *OPEN}:
-            st.session_state["sweep-said"] = f"Job {mine} {ended['status']}: {ended.get('said') or 'it says nothing'}"
+    running = _open_jobs()
+    now = {int(number) for number in running["id"]}
+    ended = st.session_state.get(WATCHED, set()) - now
+    st.session_state[WATCHED] = now
+    if ended:
+        outcomes = [job(session(), number) for number in sorted(ended)]
+        told = (f"Job {one['id']} {one['status']}: {one['said'] or 'it says nothing'}" for one in outcomes)
+        st.session_state["sweep-said"] = " ".join(told)
         st.rerun()
     if running.empty:
         return
@@ -125,7 +133,8 @@ def _progress() -> None:
         number, done, total = int(row["id"]), int(row["done"]), int(row["total"])
         with st.container(horizontal=True, vertical_alignment="center"):
             said = f"{done:,} of {total:,} combinations" if total else str(row["status"])
-            st.progress(min(done / total, 1.0) if total else 0.0, f"Sweep, job {number}: {said}")
+            name = plain((row["args"] or {}).get("name") or "Sweep")
+            st.progress(min(done / total, 1.0) if total else 0.0, f"{name}, job {number}: {said}")
             st.button("Cancel", key=f"sweep-cancel-{number}", on_click=_cancel, args=(number,),
                       disabled=row["status"] == "stopping")  # fmt: skip
 
@@ -152,10 +161,15 @@ def _found(strategy: Strategy, offered: dict[str, tuple[str, float]]) -> None:
                               bind="query-params", format_func=lambda key: METRICS[key].title)  # fmt: skip
     result = one.result
     refused = f", {count(len(result.invalid))} refused" if len(result.invalid) else ""
-    st.markdown(f"**{count(result.n_tried)} combinations tried{refused}.** Each is a trial: the best of them looks good by "
-                "luck alone, and a plateau is worth more than a peak.")  # fmt: skip
+    st.markdown(
+        f"**{count(result.n_tried)} combinations tried{refused}.** Each is a trial: the best of them looks good by "
+        "luck alone, and a plateau is worth more than a peak."
+    )
+    if len(result.parameters) < 2:  # made elsewhere: the form here takes two
+        st.dataframe(result.table, hide_index=True, key="sweep-table")
+        return
     y, x, *_ = result.parameters
-    map_of = result.pivot(x, y, metric)
+    map_of = result.pivot(x, y, metric)  # noqa: PD010  a sweep's own, which names what it does with other parameters
     now = (offered[y][1], offered[x][1]) if {x, y} <= set(offered) else None
     shown = now if now is not None and now[0] in map_of.index and now[1] in map_of.columns else None
     named = map_of.rename_axis(index=offered.get(y, (y,))[0], columns=offered.get(x, (x,))[0])
@@ -167,6 +181,6 @@ def _found(strategy: Strategy, offered: dict[str, tuple[str, float]]) -> None:
 
 def _called(one: StoredSweep) -> str:
     grid = one.result.grid
-    ranges = {name: grid.values[name] for name in one.result.parameters}
+    ranges = {name: grid.values[name] for name in one.result.parameters}  # noqa: PD011  a grid, not a frame
     over = " × ".join(f"{name.rpartition('.')[2]} {min(v):g}–{max(v):g}" for name, v in ranges.items())
     return f"{over}, up to {one.as_of:%Y-%m-%d}"

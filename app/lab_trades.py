@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.layout import AMOUNT, SIGNED, chart, table
-from quantlib.charts.numbers import money, ratio, signed_percent
+from app.layout import AMOUNT, SIGNED, chart, plain, table
+from quantlib.charts.numbers import money, number, ratio, span
 from quantlib.conditions import Trace
 from quantlib.metrics import METRICS
 from quantlib.workflows.lab import Trial
@@ -61,6 +61,8 @@ def trades(trial: Trial) -> None:
     if result.group_trades.empty:
         st.info("It never traded, so there is no trade to open.", icon=":material/info:")
         return
+    if result.group_trades["left"].notna().any():
+        chart(trial.sheet.excursions(), "excursions")
     _numbers(trial)
     _open(trial)
     shown = result.group_trades[::-1]
@@ -73,8 +75,6 @@ def trades(trial: Trial) -> None:
             st.session_state["trade"] = names[len(names) - 1 - rows[0]]
 
     table(shown, GROUP_TRADES, "group-trades", hide_index=True, on_select=selected, selection_mode="single-row")
-    if result.group_trades["left"].notna().any():
-        chart(trial.sheet.excursions(), "excursions")
     with st.expander(f"All {len(result.trades):,} fills", on_change="rerun", key="fills") as every:
         if every.open:
             table(result.trades[::-1], FILLS, "trades", hide_index=True)
@@ -86,20 +86,9 @@ def _numbers(trial: Trial) -> None:
     with st.container(horizontal=True):
         for key, row in found.iterrows():
             metric = METRICS[str(key)]
-            value = _written(row["value"], metric.unit)
-            span = _span(row, metric.unit)
-            st.metric(metric.title, value, span, delta_color="off", delta_arrow="off", border=True,
-                      help=f"{metric.formula} Source: {metric.reference}")  # fmt: skip
-
-
-def _written(value: float, unit: str) -> str:
-    return signed_percent(value) if unit == "percent" else ratio(value)
-
-
-def _span(row: pd.Series, unit: str) -> str:
-    if pd.isna(row["ci_low"]):
-        return "no interval"
-    return f"{_written(row['ci_low'], unit)} … {_written(row['ci_high'], unit)}"
+            around = "no interval" if pd.isna(row["ci_low"]) else span(row["ci_low"], row["ci_high"], metric.unit)
+            st.metric(metric.title, number(row["value"], metric.unit), around, delta_color="off", delta_arrow="off",
+                      border=True, help=f"{metric.formula} Source: {metric.reference}")  # fmt: skip
 
 
 def _names(group_trades: pd.DataFrame) -> list[str]:
@@ -117,12 +106,12 @@ def _open(trial: Trial) -> None:
         return
     opened = trial.sheet.opened(names.index(name))
     with st.container(border=True):
-        st.markdown(_plain(opened.sentence))
+        st.markdown(plain(opened.sentence))
         if opened.reasons:
             st.markdown("\n".join(["**Why it was taken**, as known at that close:", "",
-                                   *(f"- {_plain(reason)}" for reason in opened.reasons)]))  # fmt: skip
+                                   *(f"- {plain(reason)}" for reason in opened.reasons)]))  # fmt: skip
         for title, trace in opened.traces.items():
-            st.markdown(f"**{title}:** {_plain(trace.sentence)}")
+            st.markdown(f"**{title}:** {plain(trace.sentence)}")
             st.markdown("\n".join(_tree(trace)))
         if opened.measured:
             st.caption(" · ".join(f"{name} {ratio(value)}" for name, value in opened.measured.items()))
@@ -146,10 +135,5 @@ def _amounts(opened: OpenedTrade) -> None:
 
 def _tree(trace: Trace, depth: int = 0) -> list[str]:
     """Return the parts of a condition as a nested list, each with its mark and its numbers."""
-    own = [f"{'  ' * depth}- {MARKS[trace.truth]} {_plain(trace.phrase)}"] if trace.is_truth else []
+    own = [f"{'  ' * depth}- {MARKS[trace.truth]} {plain(trace.phrase)}"] if trace.is_truth else []
     return own + [line for child in trace.children for line in _tree(child, depth + bool(own))]
-
-
-def _plain(text: str) -> str:
-    """Return text in which nothing is read as Markdown."""
-    return "".join(f"\\{sign}" if sign in "\\`*_[]$~:#<>|" else sign for sign in text)

@@ -13,7 +13,7 @@ from quantlib.charts.numbers import interval
 from quantlib.costs import Costs
 from quantlib.errors import QuantError
 from quantlib.metrics import METRICS
-from quantlib.strategies import LIBRARY, build
+from quantlib.strategies import LIBRARY, Strategy, build
 from quantlib.strategies.difference import diff
 from quantlib.types import DateLike
 from quantlib.workflows.definitions import definition_versions, save_definition, version_changes
@@ -28,7 +28,7 @@ VERSIONS = {
 }
 
 
-def versions(draft: Draft, saved: frozenset[str], paid: Costs, start: DateLike | None) -> None:
+def versions(draft: Draft, saved: frozenset[str], paid: Costs | None, start: DateLike | None) -> None:
     """Draw the form to keep the draft under a name, and the versions of a name."""
     _save(draft)
     if not saved:
@@ -83,7 +83,9 @@ def _save(draft: Draft) -> None:
     st.rerun()
 
 
-def _compare(name: str, kept: dict[int, object], old: int, new: int, paid: Costs, start: DateLike | None) -> None:
+def _compare(
+    name: str, kept: dict[int, Strategy], old: int, new: int, paid: Costs | None, start: DateLike | None
+) -> None:
     """Draw two versions' growth and metrics beside each other, and what changed between them."""
     try:
         with st.spinner(f"Running versions {old} and {new} of {name}…"):

@@ -50,7 +50,7 @@ def strip(parts: Mapping[str, str], *, sample: bool, grade: Grade = "ok") -> Non
 def stamped(hindsight: str) -> None:
     """Write why the choice of symbols looks into the future, under a mark; nothing where it does not."""
     if hindsight:
-        st.markdown(f":orange-badge[:material/history: Selection-biased] :small[{_plain(hindsight)}]")
+        st.markdown(f":orange-badge[:material/history: Selection-biased] :small[{plain(hindsight)}]")
 
 
 def verdict(outcome: str, sentence: str, hindsight: str = "") -> None:
@@ -108,7 +108,7 @@ def chart(fig: go.Figure, key: str, *, table: bool = True) -> None:
     """Draw a chart in the reader's theme under its title as text, with its alt text and the table behind it."""
     meta = fig.layout.meta or {}
     if title := meta.get("title"):
-        st.markdown(f"**{_plain(title)}**  \n:small[:gray[{_plain(meta.get('subtitle', ''))}]]")
+        st.markdown(f"**{plain(title)}**  \n:small[:gray[{plain(meta.get('subtitle', ''))}]]")
     mode = st.context.theme.type
     shown = _shown(fig, mode if mode in {"light", "dark"} else "light")
     st.plotly_chart(shown, theme=None, config=PLOTLY_CONFIG, key=key, alt=alt_text(fig))
@@ -133,9 +133,9 @@ def _shown(fig: go.Figure, mode: str) -> go.Figure:
     return _SHOWN[key]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text in which nothing is read as Markdown."""
-    return re.sub(r"([\\`*_\[\]$~:#<>])", r"\\\1", text)
+    return re.sub(r"([\\`*_\[\]$~:#<>|])", r"\\\1", text)
 
 
 #: Number formats of `table`; a fraction is written as percent.

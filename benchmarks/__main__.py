@@ -2,6 +2,7 @@
 
 python -m benchmarks            all of them
 python -m benchmarks store      those of one theme or more; what the file says of the others stays
+python -m benchmarks agreement  no race: where our accounts and the peers' are the same
 """
 
 from __future__ import annotations
@@ -11,21 +12,15 @@ import platform
 import re
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import backtests, cluster, indicators, store, sweeps, worlds
+from benchmarks.peers import agreement
 from benchmarks.race import Race
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-THEMES = {
-    "backtests": ("Backtests", backtests.races),
-    "sweeps": ("Sweeps", sweeps.races),
-    "ray": ("Sweeps on a Ray cluster", cluster.races),
-    "worlds": ("Simulated worlds", worlds.races),
-    "store": ("The database", store.races),
-    "indicators": ("Indicators", indicators.races),
-}
 PACKAGES = ("numpy", "pandas", "numba", "pyarrow", "sqlalchemy", "TA-Lib", "ta")
 
 
@@ -40,6 +35,22 @@ def lines_of(race: Race) -> list[str]:
     return [f"**{race.work}.**", "", *head, *rows, "", race.note, ""]
 
 
+def raced(races: Callable[[], list[Race]]) -> Callable[[], list[str]]:
+    """Return what runs races and writes them as Markdown."""
+    return lambda: [line for race in races() for line in lines_of(race)]
+
+
+THEMES: dict[str, tuple[str, Callable[[], list[str]]]] = {
+    "agreement": ("Agreement with other engines", agreement.lines),
+    "backtests": ("Backtests", raced(backtests.races)),
+    "sweeps": ("Sweeps", raced(sweeps.races)),
+    "ray": ("Sweeps on a Ray cluster", raced(cluster.races)),
+    "worlds": ("Simulated worlds", raced(worlds.races)),
+    "store": ("The database", raced(store.races)),
+    "indicators": ("Indicators", raced(indicators.races)),
+}
+
+
 def sections(text: str) -> dict[str, str]:
     """Return the parts of a former result by their headings."""
     parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)[1:]
@@ -50,7 +61,7 @@ def main(asked: list[str]) -> None:
     """Run, print and write."""
     begin = time.perf_counter()
     if unknown := set(asked).difference(THEMES):
-        raise SystemExit(f"There are no races {min(unknown)!r}. Choose from {', '.join(THEMES)}.")
+        raise SystemExit(f"There is no theme {min(unknown)!r}. Choose from {', '.join(THEMES)}.")
     about = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     head = [
         "# Speeds beside a peer",
@@ -65,11 +76,11 @@ def main(asked: list[str]) -> None:
     print("\n".join(head))
     former = sections(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     parts = {}
-    for name, (title, races) in THEMES.items():
+    for name, (title, told) in THEMES.items():
         if asked and name not in asked:
             parts[title] = former.get(title, "")
             continue
-        lines = [line for race in races() for line in lines_of(race)]
+        lines = told()
         print("\n".join([f"## {title}", "", *lines]))
         parts[title] = "\n".join(["", *lines])
     body = "\n".join(f"## {title}\n{text.rstrip()}\n" for title, text in parts.items() if text)

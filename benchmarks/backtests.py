@@ -8,8 +8,7 @@ import pandas as pd
 from skfolio.datasets import load_sp500_dataset
 
 from benchmarks.race import Race, best_times, must_agree
-from quantlib.backtest import run
-from quantlib.backtest.run import run_account
+from quantlib.backtest import run, run_account
 from quantlib.costs import Costs
 from quantlib.metrics import METRICS
 from quantlib.strategies import MACross

@@ -16,8 +16,8 @@ from quantlib.strategies import STRATEGIES, Strategy
 from quantlib.types import DateLike
 from quantlib.workflows.definitions import saved_definitions
 from quantlib.workflows.lab import Trial, definitions, tried, try_strategy
-from quantlib.workflows.market import Prices
 
+Asked = tuple[Strategy, Costs | None, DateLike | None]
 NEW = {f"New: {family.title}": family for family in STRATEGIES.values()}
 VIEWS = ("Form", "YAML", "Spread", "Versions", "Sweep", "Share")
 
@@ -32,28 +32,27 @@ def choose(there: dict[str, Strategy]) -> Draft:
 
 
 def tried_now(
-    draft: Draft, paid: Costs, start: DateLike | None, source: str, *, sent: bool
-) -> tuple[Trial | None, bool]:
-    """Return the backtest on screen, and whether it is of what the page now holds.
+    draft: Draft, paid: Costs | None, start: DateLike | None, source: str, *, sent: bool
+) -> tuple[Trial | None, Asked | None]:
+    """Return the backtest on screen, and what it was asked for with where that is not what the page now holds.
 
     One that was tried before is shown at once; any other, and any change, waits for the button.
     """
     name, key, trial = st.session_state.get("lab", ("", (), None))
-    if (strategy := draft.strategy) is None:
-        return (trial if name == draft.name else None), False
-    wanted = (strategy, paid, start)
-    opened = name != draft.name and draft.name not in NEW and strategy.id in keep(tried, source)
-    if sent or opened or key[:3] == wanted:
-        if key != (*wanted, stamp()):  # something else was asked for, or something was stored
-            with st.spinner(f"Running {draft.title} over all its prices, and checking the record…", show_time=True):
-                trial = keep(try_strategy, strategy, draft.title, paid, start)
-            new_run()  # it may have been stored just now
-        st.session_state["lab"] = (draft.name, (*wanted, stamp()), trial)
-        return trial, True
-    return (trial if name == draft.name else None), False
+    if (strategy := draft.strategy) is not None:
+        wanted = (strategy, paid, start)
+        opened = name != draft.name and draft.name not in NEW and strategy.id in keep(tried, source)
+        if sent or opened or key[:3] == wanted:
+            if key != (*wanted, stamp()):  # something else was asked for, or something was stored
+                with st.spinner(f"Running {draft.title} over all its prices, and checking the record…", show_time=True):
+                    trial = keep(try_strategy, strategy, draft.title, paid, start)
+                new_run()  # it may have been stored just now
+            st.session_state["lab"] = (draft.name, (*wanted, stamp()), trial)
+            return trial, None
+    return (trial, key[:3]) if name == draft.name else (None, None)
 
 
-def drawer(view: str | None, draft: Draft, found: Prices, paid: Costs, start: DateLike | None) -> None:
+def drawer(view: str | None, draft: Draft, paid: Costs | None, start: DateLike | None) -> None:
     """Draw what was opened of the definition."""
     if view == "Spread":
         views.spread(draft, start)
@@ -73,26 +72,27 @@ def main() -> None:
         price_strip(found)
     draft = choose(keep(definitions))
     about = st.container()
+    if draft.name in NEW and "view" not in {*st.session_state, *st.query_params}:
+        st.session_state["view"] = "Form"
     view = st.segmented_control("Open", VIEWS, key="view", bind="query-params", label_visibility="collapsed")
-    view = view or ("Form" if draft.name in NEW else None)
     opened, below = st.container(), st.container()
     with opened:
         if view == "Form":
-            views.form(draft, found.symbols)
+            views.form(draft, found)
         elif view == "YAML":
-            views.document(draft)
+            views.document(draft, found)
     with about:
         views.told(draft)
     with below:
         absent = views.missing(draft, found)
-        paid, start, sent = views.terms(found, ready=draft.strategy is not None and not absent)
+        paid, start, sent = views.terms(draft, found, absent=absent)
     keep_address(draft)
     with opened:
-        drawer(view, draft, found, paid, start)
+        drawer(view, draft, paid, start)
     try:
-        trial, fresh = tried_now(draft, paid, start, found.source, sent=sent)
+        trial, former = tried_now(draft, paid, start, found.source, sent=sent)
     except QuantError as error:
-        st.error(f"{error}", icon=":material/error:")
+        views.wrong(str(error))
         return
     if sent and draft.changed and draft.strategy is not None:
         st.session_state["ran"] = draft.strategy.id
@@ -102,8 +102,8 @@ def main() -> None:
         if view is None and not absent:
             views.spread(draft, start)
         return
-    if not fresh:
-        views.stale(draft, trial, paid, start)
+    if former:
+        views.stale(draft, former, (paid, start))
     with head:
         strip(trial.label, sample=found.sample, grade=trial.run.panel.grade)
     record(trial, found)

@@ -108,6 +108,9 @@ class Costs(BaseModel):
         return self.model_copy(update={name: factor * value for name, value in prices.items()})
 
 
+#: Costs of all symbols alike, or by symbol.
+AnyCosts = Costs | Mapping[str, Costs]
+
 #: By `Instrument.kind`: what a small account pays at a broker. An index stands for a fund on it.
 _BY_KIND = {
     "stock": Costs(),
@@ -138,7 +141,7 @@ def default_costs(kind: str) -> Costs:
     return _BY_KIND[kind]
 
 
-def costs_of(symbol: str, costs: Costs | Mapping[str, Costs]) -> Costs:
+def costs_of(symbol: str, costs: AnyCosts) -> Costs:
     """Return the costs of a symbol from those of all or from those by symbol.
 
     Raises
@@ -151,3 +154,17 @@ def costs_of(symbol: str, costs: Costs | Mapping[str, Costs]) -> Costs:
     if symbol not in costs:
         raise DataError(f"There are no costs of {symbol}. {nearest(symbol, costs)} Or give one `Costs` for all.")
     return costs[symbol]
+
+
+def costs_times(costs: AnyCosts, factor: float) -> AnyCosts:
+    """Return costs, of all symbols or by symbol, that are this many times higher."""
+    if isinstance(costs, Costs):
+        return costs.times(factor)
+    return {symbol: own.times(factor) for symbol, own in costs.items()}
+
+
+def costs_record(costs: AnyCosts) -> dict[str, Any]:
+    """Return costs as plain numbers, by symbol where each has its own: what a run's id and its record keep."""
+    if isinstance(costs, Costs):
+        return costs.model_dump()
+    return {symbol: own.model_dump() for symbol, own in sorted(costs.items())}

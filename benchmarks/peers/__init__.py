@@ -60,9 +60,10 @@ def write_task(folder: Path, panel: Panel, *, decided: FloatArray | None = None,
     panel
         Prices of symbols that are each an account of their own.
     decided
-        For the task "equity": 1 where a close decides to be long, else 0, [account kind, T, N].
+        For the task "equity": 1 where a close decides to be long, else 0, [account kind, T, N]. For "shared": what to
+        do at each close, NaN for nothing [1, T, N].
     parameters
-        The rest, as in `Parameters` of `peer.py`: pairs, per_side, cash, fill, loss, trailing, rounds.
+        The rest, as in `Parameters` of `peer.py`: pairs, per_side, cash, fill, loss, trailing, rounds, kind.
     """
     folder.mkdir(parents=True, exist_ok=True)
     more = {} if decided is None else {"decided": decided}
@@ -84,7 +85,8 @@ def run_peer(task: str, folder: Path, *, environment: Path = VENV) -> PeerAnswer
     Parameters
     ----------
     task
-        "equity": the account of every pair and symbol, by all peers. "sweep": the metrics, by vectorbt, timed.
+        "equity": the account of every pair and symbol, by all peers. "shared": one account over all symbols, by
+        vectorbt. "sweep": the metrics, by vectorbt, timed.
     folder
         Where the task is, and where `answer.npz` and `answer.json` are written.
     environment
@@ -126,7 +128,3 @@ def prepared(environment: Path = VENV) -> Path:
         ) from error
     ready.write_text(wanted, encoding="utf-8")
     return python
-
-
-if __name__ == "__main__":
-    prepared()

@@ -44,6 +44,8 @@ class Parameters:
         The same below the best price since entry.
     rounds
         How often a timed task runs, after one round to warm up.
+    kind
+        What the decisions of the task "shared" are: "targetpercent" of equity, or an "amount" of shares.
     """
 
     pairs: tuple[tuple[int, int], ...] = ()
@@ -53,6 +55,7 @@ class Parameters:
     loss: float | None = None
     trailing: float | None = None
     rounds: int = 3
+    kind: str = "targetpercent"
 
 
 Panel = dict[str, np.ndarray]
@@ -152,6 +155,22 @@ def equity_task(panel: Panel, parameters: Parameters) -> Answer:
     return {}, arrays
 
 
+def shared_task(panel: Panel, parameters: Parameters) -> Answer:
+    """Return the equity [T] of one account that buys and sells all symbols at the close, what sells first."""
+    portfolio = vbt.Portfolio.from_orders(
+        frame(panel["close"], panel),
+        frame(panel["decided"][0], panel),
+        size_type=parameters.kind,
+        fees=parameters.per_side,
+        init_cash=parameters.cash,
+        freq="1D",
+        cash_sharing=True,
+        group_by=True,
+        call_seq="auto",
+    )
+    return {}, {"vectorbt.equity": portfolio.value().to_numpy()}
+
+
 def sweep_task(panel: Panel, parameters: Parameters) -> Answer:
     """Return total return, Sharpe ratio and maximum drawdown of every pair of averages and symbol, timed."""
     vbt.settings.returns["year_freq"] = "252 days"
@@ -191,7 +210,7 @@ def sweep_task(panel: Panel, parameters: Parameters) -> Answer:
     return seconds, {f"vectorbt.{name}": values for name, values in zip(names, answers, strict=True)}
 
 
-TASKS = {"equity": equity_task, "sweep": sweep_task}
+TASKS = {"equity": equity_task, "shared": shared_task, "sweep": sweep_task}
 
 
 def main(task: str, folder: Path) -> None:

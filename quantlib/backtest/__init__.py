@@ -1,35 +1,50 @@
-"""The backtest: panel and target weights in, account out; and the same in simulated worlds."""
+"""The backtest: a panel and target weights in, an account out; in history, simulated worlds, grids and portfolios."""
 
+from quantlib.backtest.accounts import Account, Rebalance, equities_of, equity_of, run_account
+from quantlib.backtest.fragility import break_even_cost, delay_decay, same_bar_band
+from quantlib.backtest.groups import GroupTargets, group_of
 from quantlib.backtest.holding import hold_equal_parts, holding_beside
 from quantlib.backtest.market import Market, prepare
+from quantlib.backtest.portfolio import Member, Portfolio, PortfolioResult, run_portfolio
 from quantlib.backtest.result import BacktestResult, active_returns
-from quantlib.backtest.run import (
-    GroupTargets,
-    Rebalance,
-    equities_of,
-    equity_of,
-    run,
-    run_account,
-    run_groups,
-    run_strategy,
-)
+from quantlib.backtest.run import run, run_groups, run_strategy
+from quantlib.backtest.search import Between, search
+from quantlib.backtest.sizing import Sizing
+from quantlib.backtest.sweep import sweep
+from quantlib.backtest.sweep_grid import Grid
+from quantlib.backtest.sweep_result import SweepResult
 from quantlib.backtest.worlds import WorldsResult, evaluate_in_worlds
 
 __all__ = [
+    "Account",
     "BacktestResult",
+    "Between",
+    "Grid",
     "GroupTargets",
     "Market",
+    "Member",
+    "Portfolio",
+    "PortfolioResult",
     "Rebalance",
+    "Sizing",
+    "SweepResult",
     "WorldsResult",
     "active_returns",
+    "break_even_cost",
+    "delay_decay",
     "equities_of",
     "equity_of",
     "evaluate_in_worlds",
+    "group_of",
     "hold_equal_parts",
     "holding_beside",
     "prepare",
     "run",
     "run_account",
     "run_groups",
+    "run_portfolio",
     "run_strategy",
+    "same_bar_band",
+    "search",
+    "sweep",
 ]

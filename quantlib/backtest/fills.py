@@ -84,7 +84,8 @@ def fill_nb(s: State, stops: Rules | None, record: Record | None, t: int, cash: 
     estimate = 0.0
     for g in range(len(s.groups)):
         group = s.groups[g]
-        if group["ready"] and group["leaving"] == NOT and not np.isnan(s.market.limit):
+        limited = group["leaving"] == NOT and not np.isnan(s.market.limit)
+        if group["ready"] and limited:
             for i in range(group["first"], group["end"]):
                 if s.legs[i]["waiting"] and not np.isnan(s.legs[i]["ask"]):
                     group["ready"] = within_limit_nb(s, i, t, value) and group["ready"]
@@ -94,6 +95,8 @@ def fill_nb(s: State, stops: Rules | None, record: Record | None, t: int, cash: 
                 if leg["waiting"] and not np.isnan(leg["ask"]):
                     change = leg["want"] * value - leg["shares"] * leg["ask"]
                     estimate += fee_nb(s.market, leg["column"], t, change)[0]
+                    # Without a side there is no limit to trade it within.
+                    leg["waiting"] = not (limited and change == 0.0)
     if value - estimate > 0.0:
         for g in range(len(s.groups)):
             if s.groups[g]["ready"]:
@@ -121,7 +124,7 @@ def fill_group_nb(
             paid, fee = trade_nb(s, stops, record, i, t, shares, leg["ask"], reason, 1.0)
             cash -= paid
             fees += fee
-    if record is not None and group["order"] != NOT and any_filled:
+    if record is not None and group["order"] != NOT and (any_filled or not group["pending"]):
         s.log.orders[group["order"], 3] = WAITING if group["pending"] else FILLED
         s.log.orders[group["order"], 4] = t
     if reason == DECISION and any_filled:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
+from quantlib.backtest.accounts import equity_of
+from quantlib.backtest.groups import group_of
 from quantlib.backtest.market import prepare
-from quantlib.backtest.run import equity_of, group_of, run, run_strategy
-from quantlib.costs import Costs
+from quantlib.backtest.result import active_returns
+from quantlib.backtest.run import run_groups, run_strategy
+from quantlib.costs import AnyCosts, Costs
 from quantlib.errors import StrategyError
+from quantlib.metrics import summary
 from quantlib.risk import Execution, Limits
 from quantlib.strategies import Strategy
 from quantlib.types import Panel
@@ -26,28 +31,34 @@ def delay_decay(
     strategy: Strategy,
     panel: Panel,
     *,
-    costs: Costs | Mapping[str, Costs] | None = None,
+    costs: AnyCosts | None = None,
     limits: Limits | None = None,
     execution: Execution | None = None,
     lags: Sequence[int] = LAGS,
     metric: str = "sharpe_ratio",
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return a metric by how many sessions after the decision orders fill [lag x (value, ci_low, ci_high, n)].
+    """Return a metric of the returns by how many sessions after the decision orders fill [lag x (value, ..., n)].
 
-    An edge that lives off the very next fill is gone one session later; one that is real decays slowly.
+    An edge that lives off the very next fill is gone one session later; one that is real decays slowly. The columns
+    are value, ci_low, ci_high and n, as `metrics.summary` gives them.
 
     Raises
     ------
     StrategyError
         No lag is given.
+    DataError
+        There is no such metric of returns.
     """
     if not lags:
         raise StrategyError("There is no lag to try. Give at least one, 1 or more.")
     rows = {}
     for lag in lags:
         result = run_strategy(strategy, panel, costs=costs, limits=limits, execution=execution, lag=lag)
-        rows[lag] = result.summary(seed=seed).loc[metric, ["value", "ci_low", "ci_high", "n"]]
+        own, year = active_returns(result), result.periods_per_year
+        # The one metric alone: the same numbers as among all of them, in a tenth of the time.
+        found = summary(own, periods_per_year=year, keys=[metric], seed=seed)
+        rows[lag] = found.loc[metric, ["value", "ci_low", "ci_high", "n"]]
     return pd.DataFrame(rows).T.rename_axis("lag").astype({"n": "int64"})
 
 
@@ -63,13 +74,14 @@ def break_even_cost(
     One flat cost takes the place of commission, spread and impact; borrowing and financing stay. 0 where it does not
     even earn without costs, infinite where it still earns at 1,000, and NaN where it never trades.
     """
-    group = group_of(strategy, panel)
-    targets = group.targets.to_numpy(dtype=np.float64)
+    # Legs in the strategy's own order: a spread stop goes by the first.
+    group, traded = group_of(strategy, panel), panel.select(strategy.symbols)
+    targets = group.targets[list(strategy.symbols)].to_numpy(dtype=np.float64)
 
     def growth(bps: float) -> float:
         flat = Costs(commission_bps=bps, half_spread_bps=0.0, impact_bps=0.0)
         equity = equity_of(
-            prepare(panel, flat, execution),
+            prepare(traded, flat, execution),
             targets,
             stops=group.stops,
             spread_z=group.spread_z,
@@ -92,7 +104,7 @@ def same_bar_band(
     strategy: Strategy,
     panel: Panel,
     *,
-    costs: Costs | Mapping[str, Costs] | None = None,
+    costs: AnyCosts | None = None,
     limits: Limits | None = None,
     execution: Execution | None = None,
 ) -> pd.DataFrame:
@@ -115,15 +127,7 @@ def same_bar_band(
     group = group_of(strategy, panel)
     columns = {}
     for way in ("pessimistic", "optimistic"):
-        result = run(
-            panel,
-            group.targets,
-            costs=costs,
-            stops=stops.model_copy(update={"same_bar": way}),
-            limits=limits,
-            execution=execution,
-            spread_z=group.spread_z,
-            linked=group.linked,
-        )
+        judged = replace(group, stops=stops.model_copy(update={"same_bar": way}))
+        result = run_groups(panel, [judged], costs=costs, limits=limits, execution=execution)
         columns[way] = result.summary(samples=0).loc[list(SHOWN), "value"]
     return pd.DataFrame(columns).rename_axis("metric")

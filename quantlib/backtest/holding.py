@@ -6,12 +6,12 @@ import pandas as pd
 
 from quantlib.backtest.result import BacktestResult
 from quantlib.backtest.run import run
-from quantlib.costs import Costs
+from quantlib.costs import AnyCosts
 from quantlib.errors import DataError
 from quantlib.types import DateLike, Panel, as_date
 
 
-def hold_equal_parts(panel: Panel, *, costs: Costs | None = None, since: DateLike | None = None) -> BacktestResult:
+def hold_equal_parts(panel: Panel, *, costs: AnyCosts | None = None, since: DateLike | None = None) -> BacktestResult:
     """Return the account that buys every symbol of a panel for the same amount and holds, after costs.
 
     It decides at `since`, or at the first session on which every price is known where that is later, so that a
@@ -32,7 +32,7 @@ def hold_equal_parts(panel: Panel, *, costs: Costs | None = None, since: DateLik
     return run(panel, weights, costs=costs)
 
 
-def holding_beside(panel: Panel, result: BacktestResult, *, costs: Costs) -> pd.Series:
+def holding_beside(panel: Panel, result: BacktestResult, *, costs: AnyCosts) -> pd.Series:
     """Return the equity of holding the symbols of a panel, beginning where both can be compared.
 
     That is the later of the strategy's first trade and the first session with a price of every symbol; compare with

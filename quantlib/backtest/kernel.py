@@ -18,6 +18,7 @@ from quantlib.backtest.state import (
     DELISTED,
     DIVIDENDS,
     DRAWDOWN,
+    FILLED,
     FINANCING,
     GROUP,
     LEG,
@@ -104,14 +105,20 @@ def mark_nb(s: State, stops: Rules | None, record: Record | None, t: int, cash: 
 def delist_nb(s: State, stops: Rules | None, record: Record | None, t: int) -> None:
     """Take legs whose last session this is out of what is waited for, and linked groups out for good (step 7)."""
     for g in range(len(s.groups)):
-        group, went = s.groups[g], False
+        group, went, waits = s.groups[g], False, False
         for i in range(group["first"], group["end"]):
             leg = s.legs[i]
             if not leg["gone"] and t >= s.market.symbols[leg["column"]]["last"]:
                 leg["gone"] = went = True
                 leg["waiting"] = False
                 leg["want"] = 0.0
+            waits = waits or leg["waiting"]
         if went:
+            if group["pending"] and not waits:
+                group["pending"] = False
+                group["leaving"] = NOT
+                if record is not None and group["order"] != NOT:
+                    s.log.orders[group["order"], 3] = REPLACED if s.log.orders[group["order"], 4] == NOT else FILLED
             if stops is not None:
                 turn_nb(s, stops, record, g, t, DELISTED, 0.0)
             if group["linked"]:
@@ -217,10 +224,13 @@ def bars_nb(
             cash = carry_nb(s, stops, record, t, cash, before)
         if t >= lag:
             decide_nb(s, record, t - lag, resume, every_bar)
+        if stops is not None:  # noqa: SIM102 - as above
+            if any_intrabar:
+                cash = watch_nb(s, stops, record, t, cash, True)
         cash = fill_nb(s, stops, record, t, cash)
         if stops is not None:  # noqa: SIM102 - as above
             if any_intrabar:
-                cash = watch_nb(s, stops, record, t, cash)
+                cash = watch_nb(s, stops, record, t, cash, False)
         cash, value, gross = mark_nb(s, stops, record, t, cash)
         if delists:
             delist_nb(s, stops, record, t)

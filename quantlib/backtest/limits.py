@@ -10,6 +10,9 @@ from quantlib.backtest.state import NEXT, RESET, RULE, Bounds, IntArray, Rules
 from quantlib.risk import Limits, Stops
 from quantlib.types import FloatArray
 
+#: Weights closer than this are the same where one of them was cut to a cap.
+ROUNDING = 1e-12
+
 
 def capped(groups: Sequence[FloatArray], columns: Sequence[IntArray], limits: Limits) -> list[FloatArray]:
     """Return the weights of every group within the limits [L, T]; a group is scaled as a whole, never a leg.
@@ -22,7 +25,7 @@ def capped(groups: Sequence[FloatArray], columns: Sequence[IntArray], limits: Li
     groups, columns
         Weights of each group [L, T], and the symbol of each of its legs [L].
     """
-    groups = list(groups)
+    groups = given = list(groups)
     if len(groups) == 1 and surely_within(groups[0][None], limits):
         return groups
     if limits.max_weight is not None:
@@ -33,7 +36,7 @@ def capped(groups: Sequence[FloatArray], columns: Sequence[IntArray], limits: Li
         if (held > limits.max_weight).any():
             factor = limits.max_weight / np.maximum(held, limits.max_weight)
             groups = [
-                _scaled(weights, np.where(weights != 0.0, factor[column], 1.0).min(axis=0, initial=1.0))
+                weights * np.where(weights != 0.0, factor[column], 1.0).min(axis=0, initial=1.0)
                 for weights, column in zip(groups, columns, strict=True)
             ]
     every = np.concatenate(groups)
@@ -41,12 +44,23 @@ def capped(groups: Sequence[FloatArray], columns: Sequence[IntArray], limits: Li
     factor = limits.max_gross / np.maximum(gross, limits.max_gross)
     if limits.max_net is not None:
         factor = np.minimum(factor, limits.max_net / np.maximum(np.abs(every.sum(axis=0)), limits.max_net))
-    return groups if (factor == 1.0).all() else [_scaled(weights, factor) for weights in groups]
+    if (factor < 1.0).any():
+        groups = [weights * factor for weights in groups]
+    return [_steady(cut, weights) for cut, weights in zip(groups, given, strict=True)]
 
 
-def _scaled(weights: FloatArray, factor: FloatArray) -> FloatArray:
-    """Return weights x factor; to 12 decimals, so that two rows cut to the same cap are no change of decision."""
-    return np.where(factor < 1.0, np.round(weights * factor, 12), weights)
+def _steady(cut: FloatArray, given: FloatArray) -> FloatArray:
+    """Return cut weights [L, T], where a row that is only rounding away from the one before repeats it.
+
+    Two decisions cut to the same cap are the same decision, which is not to be traded.
+    """
+    touched = (cut != given).any(axis=0)
+    if not touched.any():
+        return given
+    row = np.arange(cut.shape[1])
+    near = (np.abs(np.diff(cut, axis=1)) <= ROUNDING).all(axis=0)
+    row[1:][near & (touched[1:] | touched[:-1])] = 0
+    return cut[:, np.maximum.accumulate(row)]
 
 
 def surely_within(weights: FloatArray, limits: Limits) -> bool:

@@ -39,15 +39,14 @@ def let_in_nb(s: State, g: int, d: int) -> bool:
 
 @step
 def order_nb(s: State, record: Record | None, g: int, row: int, reason: int) -> None:
-    """Replace whatever the group waits to do by what its legs `want`."""
+    """Replace whatever the group waits to do by what its legs `want`; nothing where nothing is held or wanted."""
     group, work = s.groups[g], False
     for i in range(group["first"], group["end"]):
         leg = s.legs[i]
         if leg["gone"]:
             leg["want"] = 0.0
-        waits = leg["shares"] != 0.0 or leg["want"] != 0.0
-        work = work or waits or leg["waiting"]
-        leg["waiting"] = waits
+        leg["waiting"] = leg["shares"] != 0.0 or leg["want"] != 0.0
+        work = work or leg["waiting"]
     if record is not None:
         if group["pending"] and group["order"] != NOT:
             s.log.orders[group["order"], 3] = REPLACED
@@ -55,7 +54,7 @@ def order_nb(s: State, record: Record | None, g: int, row: int, reason: int) -> 
         if work:
             group["order"] = s.log.used[1]
             write_nb(s.log.orders, s.log.used, 1, (g, row, reason, WAITING, NOT))
-    group["pending"] = True
+    group["pending"] = work
     group["row"] = row
 
 
@@ -65,7 +64,7 @@ def leave_nb(s: State, record: Record | None, g: int, t: int, reason: int) -> No
     for i in range(s.groups[g]["first"], s.groups[g]["end"]):
         s.legs[i]["want"] = 0.0
     order_nb(s, record, g, t, reason)
-    s.groups[g]["leaving"] = reason
+    s.groups[g]["leaving"] = reason if s.groups[g]["pending"] else NOT
 
 
 @step

@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
-from quantlib.backtest.run import BacktestResult, GroupTargets, active_returns, run_groups, run_strategy
+from quantlib.backtest.groups import GroupTargets
+from quantlib.backtest.result import BacktestResult, active_returns
+from quantlib.backtest.run import run_groups, run_strategy
 from quantlib.backtest.sizing import Sizing, shares_over_time
-from quantlib.costs import Costs
+from quantlib.costs import AnyCosts
 from quantlib.risk import Execution, Limits
 from quantlib.strategies import Strategy, build
 from quantlib.types import Panel
@@ -115,7 +117,7 @@ def run_portfolio(
     portfolio: Portfolio,
     panel: Panel,
     *,
-    costs: Costs | Mapping[str, Costs] | None = None,
+    costs: AnyCosts | None = None,
     cash: float = 1_000_000.0,
     lag: int = 1,
     delisted: Mapping[str, date] | None = None,
@@ -145,8 +147,9 @@ def run_portfolio(
             name=member.name,
             targets=alone[member.name].targets.mul(shares[:, i], axis=0),
             stops=member.strategy.risk,
-            spread_z=member.strategy.spread_z(panel),
+            spread_z=member.strategy.spread_z(panel.select(member.strategy.inputs)),
             linked=member.strategy.linked,
+            legs=member.strategy.symbols,
         )
         for i, member in enumerate(portfolio.members)
     ]

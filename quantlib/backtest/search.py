@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from quantlib.backtest.run import Rebalance
+from quantlib.backtest.accounts import Rebalance
 from quantlib.backtest.sweep import chunk_of, gathered
 from quantlib.backtest.sweep_chunk import QUICK, Rules, forget
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_result import SweepResult
 from quantlib.compute import Engine, Progress, map_work
-from quantlib.costs import Costs
+from quantlib.costs import AnyCosts
 from quantlib.errors import StrategyError, nearest
 from quantlib.metrics import METRICS
 from quantlib.risk import Execution, Limits, Stops
@@ -72,7 +72,7 @@ def search(
     objective: str = "sharpe_ratio",
     trials: int = 100,
     seed: int = 0,
-    costs: Costs | Mapping[str, Costs] | None = None,
+    costs: AnyCosts | None = None,
     stops: Stops | None = None,
     limits: Limits | None = None,
     execution: Execution | None = None,

@@ -24,8 +24,8 @@ from quantlib.backtest.state import (
 
 
 @step
-def watch_nb(s: State, stops: Rules, record: Record | None, t: int, cash: float) -> float:
-    """Return cash after the stops within the bar (step 6)."""
+def watch_nb(s: State, stops: Rules, record: Record | None, t: int, cash: float, before: bool) -> float:
+    """Return cash after the stops within the bar of groups that fill at its close (`before` fills) or open (step 6)."""
     bars = s.market.bars
     for g in range(len(s.groups)):
         group = s.groups[g]
@@ -34,10 +34,10 @@ def watch_nb(s: State, stops: Rules, record: Record | None, t: int, cash: float)
         i = group["first"]
         leg = s.legs[i]
         opened, close = bars[OPEN, leg["column"], t], bars[CLOSE, leg["column"], t]
-        entered = group["began"] == t
-        if np.isnan(close) or (entered and (s.market.at_close or np.isnan(opened))):
+        if np.isnan(close) or before != (s.market.at_close or np.isnan(opened)):
             continue
         opened = close if np.isnan(opened) else opened
+        entered = group["began"] == t
         low, high = bars[LOW, leg["column"], t], bars[HIGH, leg["column"], t]
         if np.isnan(low) or np.isnan(high):
             low = high = opened = close
@@ -67,12 +67,13 @@ def breach_nb(
     side, at = group["side"], leg["entry"]
     # Prices times side from here on, so that up is better for long and short.
     worst, most = (low, high) if side > 0.0 else (-high, -low)
-    target = side * (at * (1.0 + side * rule["profit"]))
-    stop, reason = side * (at * (1.0 - side * rule["loss"])), LOSS
-    wide = side * (at * (1.0 - side * rule["volatility"] * group["deviation"]))
+    # One form for all: a trailing stop as wide as the loss stop is to be equal to it, to the last bit.
+    target = side * at + rule["profit"] * at
+    stop, reason = side * at - rule["loss"] * at, LOSS
+    wide = side * at - rule["volatility"] * group["deviation"] * at
     if wide > stop:
         stop, reason = wide, VOLATILITY
-    trail = side * (leg["best"] - side * rule["trailing"] * at)
+    trail = side * leg["best"] - rule["trailing"] * at
     if trail > stop:
         stop, reason = trail, TRAILING
     if not entered and side * opened <= stop:

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from quantlib.backtest.run import Rebalance
+from quantlib.backtest.accounts import Rebalance
 from quantlib.backtest.sweep_chunk import QUICK, By, Chunk, Rules, forget
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_result import SweepResult
 from quantlib.compute import Engine, Progress, map_work
-from quantlib.costs import Costs
+from quantlib.costs import AnyCosts
 from quantlib.errors import StrategyError, nearest
 from quantlib.metrics import METRICS
 from quantlib.risk import Execution, Limits, Stops
@@ -31,7 +31,7 @@ def sweep(
     grid: Mapping[str, Sequence[Any]],
     panel: Panel,
     *,
-    costs: Costs | Mapping[str, Costs] | None = None,
+    costs: AnyCosts | None = None,
     stops: Stops | None = None,
     limits: Limits | None = None,
     execution: Execution | None = None,

@@ -13,12 +13,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from quantlib.backtest.accounts import Rebalance, equities_of
 from quantlib.backtest.limits import surely_within
 from quantlib.backtest.market import CLOSE, Market, prepare
-from quantlib.backtest.run import Rebalance, equities_of
 from quantlib.backtest.sweep_grid import Definition, Grid
 from quantlib.backtest.sweep_lone import lone_equities, plain, short
-from quantlib.costs import Costs
+from quantlib.costs import AnyCosts
 from quantlib.errors import QuantError, StrategyError
 from quantlib.metrics import METRICS
 from quantlib.metrics.equity import equity_metrics_nb
@@ -40,7 +40,7 @@ _arrived: dict[int, _Warm] = {}
 class Rules:
     """How every account of a sweep is run; as in `run`."""
 
-    costs: Costs | Mapping[str, Costs] | None
+    costs: AnyCosts | None
     limits: Limits
     execution: Execution
     cash: float

@@ -16,6 +16,9 @@ from quantlib.backtest.state import NEXT, NOT, RESET
 from quantlib.risk import Limits, Stops
 from quantlib.types import FloatArray
 
+#: How near to a stop or limit the quick comparison leaves it to the exact one; far above what rounding can do.
+NEAR = 1e-9
+
 
 @numba.njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types
 def charge_nb(notional: float, side: float, impact: float, assumed: float, amount: float) -> float:
@@ -47,7 +50,7 @@ def lone_nb(
     n_bars = bars.shape[2]
     loss, profit, trailing, time, reentry = stops
     drawdown, cool_down, maintenance = bounds
-    limited = drawdown < np.inf
+    limited, calm = drawdown < np.inf, interest == 0.0 and not every_bar
     for i in range(len(targets)):
         price, close, target, out = bars[PRICE, i], bars[CLOSE, i], targets[i], equity[i]
         side, impact = symbols[i].side, symbols[i].impact
@@ -55,7 +58,43 @@ def lone_nb(
         cash, shares, mark, want, peak = start, 0.0, 0.0, 0.0, start
         pending, leaving, row, filled, blocked, rule, resume = False, False, NOT, NOT, NOT, RESET, NOT
         began, sign, base, result, best = NOT, 0.0, 1.0, 0.0, 0.0
-        for t in range(n_bars):
+        t = 0
+        while t < n_bars:
+            # Between its decisions a long account only follows the price: nothing is paid, ordered or called.
+            if calm and not pending and blocked == NOT and shares >= 0.0 and cash >= 0.0 and t - lag > max(resume, 0):
+                begin, end = t, t
+                while end < n_bars and target[end - lag] == target[end - lag - 1]:
+                    end += 1
+                if shares == 0.0:
+                    out[begin:end] = cash
+                elif not (stopped or limited):
+                    for k in range(begin, end):
+                        out[k] = shares * close[k] + cash
+                else:
+                    slack, most, kept = NEAR * base, -np.inf, best * base
+                    low, high = -np.inf, np.inf
+                    if began != NOT:
+                        low, high = max(-loss * base, kept - trailing * base) + slack, profit * base - slack
+                        end = int(min(float(end), max(began + time - 1.0, float(begin))))
+                    alarm = peak * (1.0 - drawdown) * (1.0 + NEAR)
+                    for k in range(begin, end):
+                        value, gained = shares * close[k] + cash, result + shares * (close[k] - mark)
+                        if gained <= low or gained >= high or value <= alarm:
+                            end = k  # near enough to be looked at exactly, below
+                            break
+                        if gained > kept:
+                            kept = most = gained
+                            low = max(low, gained - trailing * base + slack)
+                        if value > peak:
+                            peak = value
+                            alarm = peak * (1.0 - drawdown) * (1.0 + NEAR)
+                        result, mark, out[k] = gained, close[k], value
+                    best = max(best, most / base)
+                if end > begin:
+                    t, mark = end, close[end - 1]
+                if t == n_bars:
+                    break
+
             if t > 0:
                 cash -= -cash * (financing if cash < 0.0 else interest)
                 if shares < 0.0:
@@ -128,13 +167,15 @@ def lone_nb(
                 out[t:] = 0.0
                 break
             out[t] = value
+            t += 1
 
 
 def plain(market: Market) -> bool:
     """Return whether the short loop tells the whole story of a market: nothing unknown, split, delisted or limited."""
+    prices = market.bars[[PRICE, CLOSE]]
     simple = len(market.bars) <= SPLIT and bool(np.isnan(market.limit)) and not market.whole
     stays = bool((market.symbols["last"] >= market.bars.shape[2]).all())
-    return simple and stays and bool(np.isfinite(market.bars[[PRICE, CLOSE]]).all())
+    return simple and stays and bool((np.isfinite(prices) & (prices > 0.0)).all())
 
 
 def short(stops: Stops) -> bool:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from quantlib.backtest.accounts import Account, equity_of, run_account
 from quantlib.backtest.market import prepare
-from quantlib.backtest.run import Account, equity_of, run_account
-from quantlib.costs import Costs
+from quantlib.costs import AnyCosts, Costs
 from quantlib.errors import DataError
 from quantlib.simulators import Simulator
 from quantlib.strategies import Strategy
@@ -75,7 +75,7 @@ class WorldsResult:
         return float(np.quantile(self.returns, q))
 
 
-def recent_history(strategy: Strategy, panel: Panel, costs: Costs, *, least: int = 504) -> Panel:
+def recent_history(strategy: Strategy, panel: Panel, costs: AnyCosts, *, least: int = 504) -> Panel:
     """Return the shortest tail of a panel on which the strategy decides and holds today what it does on all of it.
 
     Worlds are attached to this tail. A rule that remembers (an open pair trade, a monthly choice) and positions that
@@ -92,7 +92,7 @@ def recent_history(strategy: Strategy, panel: Panel, costs: Costs, *, least: int
     return panel
 
 
-def _standing(strategy: Strategy, panel: Panel, costs: Costs) -> FloatArray:
+def _standing(strategy: Strategy, panel: Panel, costs: AnyCosts) -> FloatArray:
     """Return the last two decisions and the weights held at the last close, in one row."""
     targets = strategy.targets(panel)
     account = _account(strategy, panel, targets, costs)
@@ -101,7 +101,7 @@ def _standing(strategy: Strategy, panel: Panel, costs: Costs) -> FloatArray:
     return np.concatenate([targets.to_numpy()[-2:].ravel(), held])
 
 
-def _account(strategy: Strategy, panel: Panel, targets: pd.DataFrame, costs: Costs) -> Account:
+def _account(strategy: Strategy, panel: Panel, targets: pd.DataFrame, costs: AnyCosts) -> Account:
     return run_account(
         panel,
         targets,
@@ -109,6 +109,7 @@ def _account(strategy: Strategy, panel: Panel, targets: pd.DataFrame, costs: Cos
         stops=strategy.risk,
         spread_z=strategy.spread_z(panel.select(strategy.inputs)),
         linked=strategy.linked,
+        legs=strategy.symbols,
     )
 
 
@@ -120,7 +121,7 @@ def evaluate_in_worlds(
     n: int = 1000,
     horizon: int = 21,
     seed: int = 0,
-    costs: Costs | None = None,
+    costs: AnyCosts | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> WorldsResult:
     """Return how the strategy fares over the next `horizon` sessions in `n` worlds that start at today's prices.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,6 +14,7 @@ from quantlib.charts.theme import LIGHT, fade, series_color
 from quantlib.charts.thinning import drawn, thin
 from quantlib.errors import DataError
 
+MONTH_NAMES = 22  # pixels the names of the months take between title and calendar
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -101,7 +104,8 @@ def rolling_line(values: pd.Series, what: str, *, window: int, unit: Unit = "rat
         f"now {number(known.iloc[-1], unit)}{beside}",
         subtitle=f"Over {window} sessions each",
         note=drawn(len(known), len(shown)),
-        y=f"{what} (%)" if unit == "percent" else what,
+        # Beside a low pane a long title would run into the one above it.
+        y="<br>".join(textwrap.wrap(f"{what[:1].upper()}{what[1:]}{' (%)' if unit == 'percent' else ''}", 18)),
         height=height,
     )
 
@@ -120,7 +124,8 @@ def monthly_heatmap(table: pd.DataFrame) -> go.Figure:
     grid = table[[*MONTHS, "Year"]].to_numpy(dtype=np.float64) * 100
     months = grid[:, :12]
     limit = float(np.nanquantile(np.abs(months), 0.98)) or 1.0
-    text = np.where(np.isfinite(grid), np.char.mod("%.1f", np.nan_to_num(grid)), "")
+    shown = np.round(np.nan_to_num(grid), 1) + 0.0  # no month lost "-0.0"
+    text = np.where(np.isfinite(grid), np.char.mod("%.1f", shown), "")
     best, worst = (np.unravel_index(f(months), months.shape) for f in (np.nanargmax, np.nanargmin))
     won = float((months[np.isfinite(months)] > 0).mean())
     years = [str(year) for year in table.index]
@@ -137,11 +142,10 @@ def monthly_heatmap(table: pd.DataFrame) -> go.Figure:
         "colorscale": [[0.0, LIGHT.loss], [0.5, LIGHT.surface], [1.0, LIGHT.gain]],
         "text": text,
         "texttemplate": "%{text}",
-        "textfont": {"size": 10},
         "showscale": False,
         "hovertemplate": "%{x} %{y}: %{text} %<extra></extra>",
     }
-    return figure(
+    drawing = figure(
         [heat],
         kind="Calendar of monthly returns",
         title=f"{percent(won, 0)} of months were up; best {MONTHS[best[1]]} {years[best[0]]} "
@@ -156,6 +160,8 @@ def monthly_heatmap(table: pd.DataFrame) -> go.Figure:
         },
         table=table,
     )
+    head, height = drawing.layout.margin.t, drawing.layout.height
+    return drawing.update_layout(margin_t=head + MONTH_NAMES, height=height + MONTH_NAMES)
 
 
 def exposure(weights: pd.DataFrame) -> go.Figure:
@@ -171,15 +177,18 @@ def exposure(weights: pd.DataFrame) -> go.Figure:
     frame = pd.DataFrame({"Gross": weights.abs().sum(axis=1), "Net": weights.sum(axis=1)})
     shown = thin(frame * 100)
     held = float((frame["Gross"] > 1e-9).mean())
+    x, of = days(shown.index), "Share of equity"
+    traces: Traces = [line(x, shown["Gross"].to_numpy(), "Gross", LIGHT.series[0], unit=":.0f} %")]
+    if np.allclose(frame["Gross"], frame["Net"], rtol=0.0, atol=1e-9):
+        of += ", never short: net is the same as gross"
+    else:
+        traces.append(line(x, shown["Net"].to_numpy(), "Net", LIGHT.series[1], unit=":.0f} %", dash="dot"))
     return figure(
-        [
-            line(days(shown.index), shown["Gross"].to_numpy(), "Gross", LIGHT.series[0], unit=":.0f} %"),
-            line(days(shown.index), shown["Net"].to_numpy(), "Net", LIGHT.series[1], unit=":.0f} %", dash="dot"),
-        ],
+        traces,
         kind="Line chart of exposure",
         title=f"In the market {percent(held, 0)} of sessions, {percent(frame['Gross'].mean(), 0)} gross on average; "
         f"never above {percent(frame['Gross'].max(), 0)}",
-        subtitle=f"Share of equity, {frame.index[0]:%Y-%m-%d} to {frame.index[-1]:%Y-%m-%d}",
+        subtitle=f"{of}, {frame.index[0]:%Y-%m-%d} to {frame.index[-1]:%Y-%m-%d}",
         note=drawn(len(frame), len(shown)),
         y="Exposure (% of equity)",
         height=260,

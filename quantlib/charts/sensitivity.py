@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from quantlib.charts.figure import Traces, figure
-from quantlib.charts.numbers import percent
+from quantlib.charts.numbers import percent, ratio
 from quantlib.charts.theme import LIGHT, fade, series_color
 from quantlib.errors import DataError
 
@@ -29,9 +29,9 @@ def by_delay(table: pd.DataFrame, *, metric: str = "Sharpe ratio", name: str = "
     """
     color = series_color(name or metric)
     values = table["value"]
-    title = f"{metric} {values.iloc[0]:.2f} at the next session"
+    title = f"{metric} {ratio(values.iloc[0])} at the next session"
     if len(values) > 1 and np.isfinite(values.iloc[1]):
-        title += f", {values.iloc[1]:.2f} one later"
+        title += f", {ratio(values.iloc[1])} one later"
         if values.iloc[0] >= LEAST and values.iloc[1] > 0:
             title += f": {percent(values.iloc[1] / values.iloc[0], 0)} of it is left"
     dots = {
@@ -76,7 +76,7 @@ def sweep_heatmap(grid: pd.DataFrame, metric: str, *, chosen: tuple[object, obje
     metric
         What is measured.
     chosen
-        Row and column of the definition that is looked at.
+        Row and column of the definition that is looked at, framed where the grid has it.
     """
     values = grid.to_numpy(dtype=np.float64)
     if not np.isfinite(values).any():
@@ -85,7 +85,7 @@ def sweep_heatmap(grid: pd.DataFrame, metric: str, *, chosen: tuple[object, obje
     around = values[max(best[0] - 1, 0) : best[0] + 2, max(best[1] - 1, 0) : best[1] + 2]
     rows, columns = [_label(v) for v in grid.index], [_label(v) for v in grid.columns]
     limit = float(np.nanmax(np.abs(values))) or 1.0
-    text = np.where(np.isfinite(values), np.char.mod("%.2f", np.nan_to_num(values)), "")
+    text = np.where(np.isfinite(values), np.char.mod("%.2f", np.round(np.nan_to_num(values), 2) + 0.0), "")
     traces: Traces = [
         {
             "type": "heatmap",
@@ -104,19 +104,11 @@ def sweep_heatmap(grid: pd.DataFrame, metric: str, *, chosen: tuple[object, obje
             "hovertemplate": f"{grid.index.name} %{{y}}, {grid.columns.name} %{{x}}: %{{z:.3f}}<extra></extra>",
         }
     ]
-    if chosen is not None:
-        at = [_label(v) for v in chosen]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": [at[1]],
-                "y": [at[0]],
-                "marker": {"symbol": "square-open", "size": 26, "color": LIGHT.ink, "line": {"width": 2}},
-                "hoverinfo": "skip",
-                "showlegend": False,
-            }
-        )
+    frames = []
+    if chosen is not None and chosen[0] in grid.index and chosen[1] in grid.columns:
+        row, column = rows.index(_label(chosen[0])), columns.index(_label(chosen[1]))
+        around_it = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
+        frames.append({"type": "rect", **around_it, "line": {"color": LIGHT.ink, "width": 2}})
     return figure(
         traces,
         kind=f"Heat map of the {metric}",
@@ -130,6 +122,7 @@ def sweep_heatmap(grid: pd.DataFrame, metric: str, *, chosen: tuple[object, obje
             "hovermode": "closest",
             "xaxis": {"type": "category", "showgrid": False, "hoverformat": ""},
             "yaxis": {"type": "category", "showgrid": False},
+            "shapes": frames,
         },
         table=grid,
     )

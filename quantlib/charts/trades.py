@@ -15,6 +15,8 @@ from quantlib.charts.thinning import drawn, thin
 from quantlib.errors import DataError
 
 MAX_TRADES = 1000
+LEAST_PART = 1e-3  # of the largest part of the costs: a smaller one is not drawn
+SHORT_BAR = 0.4  # of the span of all bars: what the amount beside a bar takes
 
 
 def trades_on_spread(
@@ -182,6 +184,10 @@ def amounts(values: pd.Series, *, title: str, subtitle: str, kind: str = "Bars o
         The finding, and how it was measured.
     """
     shown = values[::-1]
+    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+    room = SHORT_BAR * ((high - low) or 1.0)
+    short = values[values.abs() < room]  # its amount stands beside the bar
+    ends = [min(low, -room if (short < 0).any() else 0.0), max(high, room if (short >= 0).any() else 0.0)]
     bars = {
         "type": "bar",
         "orientation": "h",
@@ -200,7 +206,11 @@ def amounts(values: pd.Series, *, title: str, subtitle: str, kind: str = "Bars o
         subtitle=subtitle,
         x="Amount ($)",
         height=130 + 28 * len(shown),
-        layout={"hovermode": "closest", "xaxis": {"showgrid": True, "hoverformat": ",.0f"}, "yaxis": {"dtick": 1}},
+        layout={
+            "hovermode": "closest",
+            "xaxis": {"showgrid": True, "hoverformat": ",.0f", "range": [1.03 * end for end in ends]},
+            "yaxis": {"dtick": 1},
+        },
         table=values.rename("Amount").to_frame(),
     )
 
@@ -220,7 +230,7 @@ def cost_parts(parts: pd.DataFrame, profit: float) -> go.Figure:
     before = profit + total
     share = f", {percent(total / before, 0)} of the profit before them" if before > 0 else ""
     return amounts(
-        -paid[paid != 0].sort_values(ascending=False),
+        -paid[paid.abs() > LEAST_PART * paid.abs().max()].sort_values(ascending=False),
         title=f"Costs took {money(total)}{share}" if total >= 0 else f"Carry paid {money(-total)} net of costs",
         subtitle="Paid over the whole record, by part",
         kind="Bars of costs by part",
@@ -238,8 +248,9 @@ def profit_by_reason(profit: pd.Series) -> go.Figure:
     if profit.empty:
         raise DataError("There is no finished trade to draw.")
     ranked = profit.sort_values(ascending=False)
-    best, worst = str(ranked.index[0]), str(ranked.index[-1])
-    title = f"Trades that ended by {best} earned {money(ranked.iloc[0], signed=True)}"
+    ranked.index = pd.Index(["still open" if why == "open" else str(why).replace("_", " ") for why in ranked.index])
+    best, worst = (why if why == "still open" else f"ended by {why}" for why in ranked.index[[0, -1]])
+    title = f"Trades {best} earned {money(ranked.iloc[0], signed=True)}"
     if len(ranked) > 1:
-        title += f"; by {worst} {money(ranked.iloc[-1], signed=True)}"
+        title += f"; those {worst} {money(ranked.iloc[-1], signed=True)}"
     return amounts(ranked, title=title, subtitle="Profit of trades by the reason they ended for")

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import quantlib
-from quantlib.cli import data, database, jobs, quality, research, serve, strategy
+from quantlib.cli import data, database, jobs, quality, research, serve, strategy, sweep
 from quantlib.cli.terminal import console, errors
 from quantlib.errors import QuantError
 
@@ -45,6 +45,7 @@ app.command()(data.sources)
 app.command()(data.smoke)
 app.command()(data.events)
 app.add_typer(quality.commands, name="quality")
+strategy.commands.command("sweep")(sweep.sweep)
 app.add_typer(strategy.commands, name="strategy")
 app.command()(research.pipeline)
 app.command()(research.report)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantlib.cli.terminal import console, minute, opened, print_table
+from quantlib.errors import StrategyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,7 +162,10 @@ def export(
     if out is None:
         console.print(text, end="", soft_wrap=True, markup=False, highlight=False)
         return
-    out.write_text(text, encoding="utf-8")
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StrategyError(f"{out} cannot be written ({error.strerror}). Check the path.") from None
     console.print(f"{out}", soft_wrap=True, markup=False, highlight=False)
 
 

@@ -35,8 +35,10 @@ from quantlib.types import FloatArray, Panel
 
 Names = Mapping[str, FloatArray]
 
-#: Values in one array of a block of subjects: 2 MB, which also stays near the processor.
-_BLOCK = 250_000
+#: Values of a block of subjects that stand in memory at once: 32 MB.
+_BLOCK = 4_000_000
+#: Arrays that are alive besides the arguments of one node, as a rule.
+_ALIVE = 15
 
 _ARITHMETIC: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
     "+": np.add,
@@ -101,7 +103,8 @@ def evaluate_each(
     """
     root = Inputs(panel, tuple(symbols), names or {}).checked(condition)
     out = np.empty((len(panel), len(symbols)))
-    step = max(1, _BLOCK // max(1, len(panel)))
+    arrays = _ALIVE + max(len(node.children) for node in walk(root))
+    step = max(1, _BLOCK // arrays // max(1, len(panel)))
     for start in range(0, len(symbols), step):
         inputs = Inputs(panel, tuple(symbols[start : start + step]), names or {})
         out[:, start : start + step] = values_of([root], inputs)[root]

@@ -42,6 +42,6 @@ def growth_band(returns: pd.Series, *, coverage: float = 0.95, samples: int = 30
     if len(values) >= ENOUGH and count_of(samples, "samples"):
         rng = np.random.default_rng(count_of(seed, "seed"))
         draws = StationaryBootstrap(block_length(values), values, seed=rng).bootstrap(samples)
-        growth: FloatArray = np.cumprod(1.0 + np.stack([data[0] for data, _ in draws]), axis=1)
+        growth: FloatArray = np.cumprod(1.0 + np.stack([data[0] for data, _ in draws]), axis=1, dtype=np.float64)
         ends[:] = np.quantile(growth, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)
     return pd.DataFrame({"low": ends[0], "high": ends[1]}, index=returns.index)

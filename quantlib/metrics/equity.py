@@ -28,7 +28,7 @@ def equity_metrics_nb(equity: FloatArray, periods_per_year: float, first: int) -
     """
     n = len(equity) - first
     before = max(equity[first - 1] if first > 0 else equity[0], 0.0)
-    start, peak, depth = before, before, 0.0
+    start, peak, trough, depth = before, before, before, 0.0
     shift, total, squares = 0.0, 0.0, 0.0
     for i in range(n):
         value = max(equity[first + i], 0.0)
@@ -40,8 +40,10 @@ def equity_metrics_nb(equity: FloatArray, periods_per_year: float, first: int) -
         total += off
         squares += off * off
         if value > peak:
-            peak = value
-        elif peak > 0.0:
+            peak = trough = value
+        elif value < trough:
+            # The deepest since the peak so far; a division costs more than all the rest.
+            trough = value
             depth = min(depth, value / peak - 1.0)
         before = value
     grown = before / start - 1.0 if start > 0.0 else 0.0

@@ -8,18 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from quantlib.backtest import BacktestResult, WorldsResult
-from quantlib.charts import (
-    drawdown,
-    equity_curves,
-    fan_chart,
-    outcome_histogram,
-    series_color,
-    signal_chart,
-    stack,
-    weights_over_time,
-)
+from quantlib.charts import fan_chart, outcome_histogram, series_color, signal_chart, weights_over_time
 from quantlib.charts.numbers import bps, interval, percent, signed_percent
-from quantlib.costs import Costs
+from quantlib.costs import AnyCosts, costs_of
 from quantlib.reports.types import (
     Action,
     Check,
@@ -47,7 +38,8 @@ def recommend(
     verdict: Verdict,
     worlds: Sequence[WorldsResult],
     *,
-    costs: Costs,
+    costs: AnyCosts,
+    fragility: Sequence[str] = (),
     data_note: str = "",
 ) -> Recommendation:
     """Return the recommendation of one strategy at the last close of its backtest.
@@ -65,7 +57,9 @@ def recommend(
     worlds
         Its outcomes by simulator; the first gives the headline numbers.
     costs
-        Costs by side, for what a change would cost.
+        Of all symbols or by symbol, for what a change would cost.
+    fragility
+        Sentences on what execution would have to be for the edge to be gone.
     """
     held = _rounded(result.weights.iloc[-1])
     pending = _is_pending(result.targets)
@@ -76,7 +70,7 @@ def recommend(
         if abs(wanted[symbol] - held[symbol]) > SAME_WEIGHT
     )
     action = _action(held, wanted, changes=bool(changes))
-    cost = sum(abs(c.change) for c in changes) * costs.per_side
+    cost = sum(abs(c.change) * costs_of(c.symbol, costs).usual_side for c in changes)
     outcomes = tuple(_outcome(world) for world in worlds)
     return Recommendation(
         strategy_id=strategy.id,
@@ -103,7 +97,7 @@ def recommend(
             value=explanation.value,
             percentile=explanation.percentile,
         ),
-        reasons=(*explanation.reasons, *_simulation_reasons(worlds, outcomes), _cost_reason(changes, cost, costs)),
+        reasons=(*explanation.reasons, *_simulation_reasons(worlds, outcomes), _cost_reason(changes, cost)),
         invalidation=explanation.invalidation,
         cost=cost,
         metrics={
@@ -115,6 +109,7 @@ def recommend(
             sentence=verdict.sentence,
             checks=tuple(Check(title=c.title, outcome=c.outcome, sentence=c.sentence) for c in verdict.checks),
         ),
+        fragility=tuple(fragility),
         data_note=data_note,
     )
 
@@ -123,16 +118,9 @@ def recommendation_figures(
     name: str,
     explanation: Explanation,
     result: BacktestResult,
-    holding: pd.Series,
     worlds: Sequence[WorldsResult],
 ) -> dict[str, go.Figure]:
-    """Return the charts behind a recommendation by their place in the report.
-
-    Parameters
-    ----------
-    holding
-        Equity of holding the same symbols in equal parts, from where the two can be compared.
-    """
+    """Return the charts of what to expect and hold by their place in the report; its tear sheet has the others."""
     color = series_color(name)
     first = worlds[0]
     titles = {world.simulator: SIMULATORS[world.simulator].title for world in worlds}
@@ -142,12 +130,6 @@ def recommendation_figures(
         ),
         "outcomes": outcome_histogram(
             {titles[w.simulator]: w.returns for w in worlds}, horizon=first.horizon, mean_interval=first.mean_interval
-        ),
-        "record": stack(
-            [
-                equity_curves({name: result.equity.loc[holding.index[0] :]}, holding, log=True),
-                drawdown({name: result.equity}, height=180),
-            ]
         ),
         "weights": weights_over_time(result.weights),
     }
@@ -232,7 +214,8 @@ def _simulation_reasons(worlds: Sequence[WorldsResult], outcomes: Sequence[Simul
     return sentences
 
 
-def _cost_reason(changes: Sequence[WeightChange], cost: float, costs: Costs) -> str:
+def _cost_reason(changes: Sequence[WeightChange], cost: float) -> str:
     if not changes:
         return "Doing nothing costs nothing."
-    return f"The change costs about {bps(cost)} of equity, at {bps(costs.per_side)} of every amount traded."
+    traded = sum(abs(change.change) for change in changes)
+    return f"The change costs about {bps(cost)} of equity, at {bps(cost / traded)} of every amount traded."

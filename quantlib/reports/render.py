@@ -22,7 +22,7 @@ from quantlib.strategies import STRATEGIES
 
 MARKS = {"enter": "→", "exit": "←", "rebalance": "⇄", "hold": "●", "stay out": "○"}
 CHECK_MARKS = {"pass": "✓", "weak": "?", "fail": "✗"}
-PLACES = ("outlook", "outcomes", "signal", "record", "weights")
+PLACES = ("outlook", "outcomes", "signal", "record", "months", "costs", "delay", "weights")
 SUMMARY_METRIC = "sharpe_ratio"
 MOST_NAMED = 3  # holdings a line can name
 
@@ -68,6 +68,7 @@ def render_html(report: Report) -> str:
     sections = [_section(report, rec, i, pictures) for i, rec in enumerate(report.recommendations, start=1)]
     data = {
         "figures": pictures,
+        "axes": _share_axes(pictures),
         "config": {**PLOTLY_CONFIG, "responsive": True},
         "templates": {"light": plotly_template("light"), "dark": plotly_template("dark")},
         "swap": color_swap(),
@@ -85,6 +86,26 @@ def render_html(report: Report) -> str:
             plotly_js=Markup(get_plotlyjs()),  # noqa: S704 the library's own code, meant to be a script
         )
     )
+
+
+def _share_axes(pictures: dict[str, Any]) -> list[Any]:
+    """Return every distinct x axis of the charts once, having put its place in this list in the traces' stead.
+
+    The lines of a chart mostly stand on the same dates, which take more room than the numbers themselves.
+    """
+    places: dict[str, int] = {}
+    axes: list[Any] = []
+    for name, picture in pictures.items():
+        traces = []
+        for trace in picture["data"]:
+            own = dict(trace)
+            if isinstance(x := own.get("x"), list):
+                own["x"] = places.setdefault(json.dumps(x), len(axes))
+                if own["x"] == len(axes):
+                    axes.append(x)
+            traces.append(own)
+        pictures[name] = {**picture, "data": traces}
+    return axes
 
 
 def _json(value: Any) -> Markup:

@@ -135,6 +135,8 @@ class Recommendation(Record):
         The backtest's metrics by key.
     verdict
         What validation made of the record.
+    fragility
+        How much of the edge hangs on execution, in sentences.
     data_note
         What the reader must know about the prices.
     """
@@ -163,6 +165,7 @@ class Recommendation(Record):
     cost: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
     metrics: dict[str, MetricValue] = {}
     verdict: VerdictSummary | None = None
+    fragility: tuple[str, ...] = ()
     data_note: str = ""
 
 
@@ -205,8 +208,9 @@ class Report(Record):
     recommendations
         One a strategy, in reading order.
     figures
-        Charts by strategy id, then by place: "outlook", "outcomes", "signal", "record", "weights", or any other
-        key, which is shown after those. Plotly figures are taken as they are and kept as plain JSON.
+        Charts by strategy id, then by place: "outlook", "outcomes", "signal", "record", "months", "costs", "delay",
+        "weights", or any other key, which is shown after those. Plotly figures are taken as they are and kept as
+        plain JSON.
     provenance
         What it was made from.
     data_grade, data_doubts

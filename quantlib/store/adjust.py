@@ -96,6 +96,32 @@ def find_factors(days: IntArray, close: FloatArray, actions: Actions, raw: NDArr
     return Factors(spread(pays, factor) / shares, shares, refused)
 
 
+def booked_actions(
+    days: IntArray, symbols: int, actions: Actions, raw: NDArray[np.bool_]
+) -> tuple[FloatArray, FloatArray]:
+    """Return splits (new shares for one, 1 where none) and dividends per share after them, [time, symbol].
+
+    Each stands on the first date of the panel from its ex-date on. Splits of symbols whose prices contain them
+    already are passed over, as in `find_factors`.
+
+    Parameters
+    ----------
+    days
+        Dates of the panel as ascending day numbers, [time].
+    symbols
+        How many there are.
+    actions, raw
+        As in `find_factors`.
+    """
+    split, dividend = np.ones((len(days), symbols)), np.zeros((len(days), symbols))
+    row = np.searchsorted(days, actions.day)
+    inside = row < len(days)
+    splits, pays = inside & actions.split & raw[actions.place], inside & ~actions.split
+    np.multiply.at(split, (row[splits], actions.place[splits]), actions.value[splits])
+    np.add.at(dividend, (row[pays], actions.place[pays]), actions.value[pays])
+    return split, dividend
+
+
 def _same_day(actions: Actions, splits: NDArray[np.bool_]) -> FloatArray:
     """Return for each action the ratio of a split of the same symbol and day, 1 where there is none."""
     ratio = np.ones(len(actions.value))

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from quantlib.errors import DataError, nearest
 from quantlib.grades import Flag
-from quantlib.store.adjust import Actions, find_factors
+from quantlib.store.adjust import Actions, booked_actions, find_factors
 from quantlib.store.asof import NOW, AsOf, read_as_of
 from quantlib.store.canonical import Series, choose_series
 from quantlib.store.database import Store
@@ -84,6 +84,7 @@ def read_panel(
     *,
     as_of: AsOf | None = None,
     adjust: bool = True,
+    actions: bool = False,
     source: str | Sequence[str] | None = None,
     fields: Sequence[PriceField] = PRICE_FIELDS,
 ) -> Panel:
@@ -108,6 +109,10 @@ def read_panel(
         session known, even if the panel ends earlier; else by adj_close / close of the vendor, where a bar
         without an adj_close is NaN if its symbol has others, since leaving it unscaled would invent a jump.
         Prices without either stay as delivered. See `quantlib.store.adjust`.
+    actions
+        Leave prices as delivered and give what a holder gets beside them, for a backtest to book in the account:
+        `extra["split"]`, new shares for one old (1 where none, or where the prices contain splits already), and
+        `extra["dividend"]` per share after the split. Not together with `adjust`.
     source
         None takes each symbol's canonical source (`quantlib.store.canonical`); a name takes that one; several
         are tried in their order. Sources are never mixed within a symbol.
@@ -124,6 +129,7 @@ def read_panel(
     Raises
     ------
     DataError
+        `actions` are asked for beside adjusted prices, or of a source that does not deliver them.
         A symbol or source is unknown, the end is before the start, `as_of` is a time without a zone, or the
         span holds no bar.
 
@@ -134,6 +140,8 @@ def read_panel(
     wanted = [symbols] if isinstance(symbols, str) else list(symbols)
     if not wanted:
         raise DataError("No symbol was asked for. Name at least one.")
+    if adjust and actions:
+        raise DataError("Adjusted prices contain dividends and splits already. Ask for actions with adjust=False.")
     first, last = check_span(start, end)
     if unknown := [name for name in fields if name not in PRICE_FIELDS]:
         raise DataError(f"A bar has no field {unknown[0]!r}. {nearest(unknown[0], PRICE_FIELDS)}")
@@ -153,13 +161,18 @@ def read_panel(
                 f"{min(one.offer.first for one in series)} to {max(one.offer.last for one in series)}."
             )
         days, values = _scatter(bars, wanted)
-        actions = _read_actions(cursor, series, days) if adjust else None
+        if actions:
+            _check_actions(series)
+        happened = _read_actions(cursor, series, days) if adjust or actions else None
         found = [one.offer.before if one.offer.live else NOW.before for one in series]
         highs = [one.offer.high for one in series]
         cursor.execute(_FLAGS, [wanted, [one.source for one in series], highs, found, low, high])
         flags = [Flag(pd.Timestamp(ts), *rest) for ts, *rest in cursor.fetchall()]
-    if actions is not None:
-        flags += _adjust(days, values, series, actions)
+    extra = {}
+    if adjust and happened is not None:
+        flags += _adjust(days, values, series, happened)
+    elif happened is not None:
+        extra = dict(zip(("split", "dividend"), booked_actions(days, len(wanted), happened, _raw(series)), strict=True))
     unasked = np.broadcast_to(np.nan, values["close"].shape)
     return Panel(
         index=pd.DatetimeIndex(days.astype("datetime64[D]").astype("datetime64[us]")),
@@ -170,8 +183,24 @@ def read_panel(
         close=values["close"],
         volume=values.get("volume", unasked),
         source=",".join(sorted({one.source for one in series})),
+        extra=extra,
         flags=tuple(flags),
     )
+
+
+def _check_actions(series: Sequence[Series]) -> None:
+    """Refuse sources that do not say what was paid: a holder's money would be missing without a word."""
+    if lacking := [one for one in series if not one.offer.has_actions or one.offer.price_scale == "adjusted"]:
+        named = ", ".join(f"{one.symbol} ({one.source})" for one in lacking[:3])
+        raise DataError(
+            f"There are no dividends and splits of {named}{' and others' if len(lacking) > 3 else ''}. Read adjusted "
+            "prices, or ingest a source that delivers actions; docs/data.md says which."
+        )
+
+
+def _raw(series: Sequence[Series]) -> NDArray[np.bool_]:
+    """Return by symbol whether its prices are as traded, before any split."""
+    return np.array([one.offer.price_scale == "raw" for one in series])
 
 
 def _some(names: Sequence[str]) -> str:
@@ -260,7 +289,7 @@ def _adjust(
     _adjust_by_closes(values, [not one.offer.has_actions for one in series], actions)
     if not len(actions.value):
         return []
-    raw = np.array([one.offer.price_scale == "raw" for one in series])
+    raw = _raw(series)
     factors = find_factors(days, values["close"], actions, raw)
     for name in values.keys() & set(PRICES):
         values[name] *= factors.prices

@@ -170,9 +170,11 @@ def read_runs(
     strategy_id: str | None = None,
     as_of: DateLike | None = None,
     limit: int | None = None,
+    metrics: bool = True,
 ) -> list[RunRecord]:
-    """Return runs, the newest first, narrowed to what is named."""
-    query = sa.select(_RUNS).order_by(_RUNS.c.created_at.desc(), _RUNS.c.id).limit(limit)
+    """Return runs, the newest first, narrowed to what is named; without `metrics`, which of sweeps are whole tables."""
+    columns = [column for column in _RUNS.c if metrics or column.name != "metrics"]
+    query = sa.select(*columns).order_by(_RUNS.c.created_at.desc(), _RUNS.c.id).limit(limit)
     for column, value in (
         ("id", id),
         ("kind", kind),

@@ -8,9 +8,18 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from quantlib.risk import Stops
 from quantlib.strategies.base import Strategy
+from quantlib.strategies.group import Group
+from quantlib.strategies.legs import VolatilityTarget
 
 NOTHING = "none"
+#: Fields that are a share of something, told in percent.
+_SHARES: dict[type[BaseModel], tuple[str, ...]] = {
+    Group: ("capital",),
+    Stops: ("loss", "profit", "trailing"),
+    VolatilityTarget: ("annual",),
+}
 
 
 class Change(NamedTuple):
@@ -23,7 +32,7 @@ class Change(NamedTuple):
     before, after
         The values as text; empty where there was, or is, nothing.
     sentence
-        All of it, in the words of the form, such as "leave at |z| 0.5 → 0.3".
+        All of it, in the words of the form, such as "exit z 0.5 → 0.3".
     """
 
     place: str
@@ -42,13 +51,13 @@ def diff(old: Strategy, new: Strategy) -> list[Change]:
     --------
     >>> from quantlib.strategies import Pair
     >>> [change.sentence for change in diff(Pair(y="KO", x="PEP"), Pair(y="KO", x="PEP", exit=0.3))]
-    ['leave at |z| 0.5 → 0.3']
+    ['exit z 0.5 → 0.3']
     """
     if old.id == new.id:
         return []
     changes = []
     if old.family != new.family:
-        changes.append(_changed("family", "family", old.title, new.title))
+        changes.append(_changed("family", "family", _text(old.title), _text(new.title)))
         if old.symbols != new.symbols:
             changes += _items("symbols", "symbol", old.symbols, new.symbols)
         return changes
@@ -90,7 +99,7 @@ def _fields(old: BaseModel, new: BaseModel, path: tuple[str, ...], labels: _Labe
     parents = [path[-1].replace("_", " ")] if path else []
     for field in type(new).model_fields:
         if field not in type(old).model_fields:
-            changes.append(_changed(".".join((*path, field)), labels(field, new, parents), "", getattr(new, field)))
+            changes.append(_changed(".".join((*path, field)), labels(field, new, parents), "", _told(new, field)))
             continue
         before, after = getattr(old, field), getattr(new, field)
         here, label = (*path, field), labels(field, new, parents)
@@ -101,7 +110,7 @@ def _fields(old: BaseModel, new: BaseModel, path: tuple[str, ...], labels: _Labe
         elif isinstance(before, tuple) and isinstance(after, tuple):
             changes += _items(".".join(here), label, before, after)
         else:
-            changes.append(_changed(".".join(here), label, before, after))
+            changes.append(_changed(".".join(here), label, _told(old, field), _told(new, field)))
     return changes
 
 
@@ -127,9 +136,8 @@ def _items(place: str, label: str, old: tuple[Any, ...], new: tuple[Any, ...]) -
     return changes
 
 
-def _changed(place: str, label: str, before: Any, after: Any) -> Change:
-    old, new = _text(before), _text(after)
-    return Change(place, old, new, f"{label} {old or NOTHING} → {new or NOTHING}")
+def _changed(place: str, label: str, before: str, after: str) -> Change:
+    return Change(place, before, after, f"{label} {before or NOTHING} → {after or NOTHING}")
 
 
 def _key(item: Any) -> str:
@@ -140,6 +148,13 @@ def _dump(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_dump(item) for item in value]
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def _told(model: BaseModel, field: str) -> str:
+    """Return the value of a field as text, in percent where it is a share."""
+    value = getattr(model, field)
+    share = isinstance(value, float) and field in _SHARES.get(type(model), ())
+    return f"{value * 100:.10g} %" if share else _text(value)
 
 
 def _text(value: Any) -> str:
@@ -153,7 +168,7 @@ def _text(value: Any) -> str:
     if isinstance(value, BaseModel):
         kind = str(getattr(value, "kind", ""))
         fields = [name for name in type(value).model_fields if name not in {"kind", "symbol"}]
-        shown = ", ".join(f"{_title(value, n)} {t}" for n in fields if (t := _text(getattr(value, n))))
+        shown = ", ".join(f"{_title(value, n)} {t}" for n in fields if (t := _told(value, n)))
         return f"{kind} ({shown})" if kind and shown else kind or shown
     if isinstance(value, tuple):
         return ", ".join(map(_text, value))

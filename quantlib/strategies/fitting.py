@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quantlib.errors import StrategyError, nearest
+from quantlib.strategies.base import Strategy
 from quantlib.strategies.legs import FITTED, LINKED, METHODS, USUAL_WEIGHTS, Kind, Leg
 from quantlib.strategies.timing import NAMES, TIMINGS, Band, Hold, Rank, Rules
 
@@ -104,8 +105,8 @@ def faults(group: Group) -> Iterator[str]:
             yield f"timing.{field} reads {names[0]}, which a rotation does not have"
 
 
-def check_symbols(group: Group, known: Iterable[str]) -> None:
-    """Refuse a group that trades or reads a symbol which is not known.
+def check_symbols(strategy: Strategy, known: Iterable[str]) -> None:
+    """Refuse a definition that trades or reads a symbol which is not known.
 
     Raises
     ------
@@ -113,10 +114,19 @@ def check_symbols(group: Group, known: Iterable[str]) -> None:
         With the place, and the nearest symbol that is known.
     """
     there = set(known)
-    for i, leg in enumerate(group.legs):
-        if leg.symbol not in there:
-            raise StrategyError(f"legs.{i}.symbol is {leg.symbol!r}, which is not known. {nearest(leg.symbol, there)}")
-    for field, condition in group.conditions.items():
-        for symbol in condition.symbols:
-            if symbol not in there:
-                raise StrategyError(f"timing.{field} reads {symbol!r}, which is not known. {nearest(symbol, there)}")
+    read = {f"timing.{field}": one.symbols for field, one in getattr(strategy, "conditions", {}).items()}
+    places = [(f"{place} is", text) for place, text in _texts(strategy.model_dump(), ()) if text in strategy.inputs]
+    places += [(f"{place} reads", symbol) for place, symbols in read.items() for symbol in symbols]
+    places += [(f"{strategy.title} reads", symbol) for symbol in strategy.inputs]
+    for place, symbol in places:
+        if symbol not in there:
+            raise StrategyError(f"{place} {symbol!r}, of which nothing is known. {nearest(symbol, there)}")
+
+
+def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield every text in a definition with its place."""
+    if isinstance(value, str):
+        yield ".".join(path), value
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, part in inside:
+        yield from _texts(part, (*path, str(key)))

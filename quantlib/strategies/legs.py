@@ -104,9 +104,9 @@ class Hedge(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Method = Field(default="ols", title="Ratio")
-    lookback: int = Field(default=252, ge=5, le=5_000, title="Look-back of the ratio", description="Sessions.")
-    rehedge: Rehedge = Field(default="entry", title="Hedge again")
+    method: Method = Field(default="ols", title="Hedge ratio")
+    lookback: int = Field(default=252, ge=5, le=5_000, title="Hedge look-back", description="Sessions.")
+    rehedge: Rehedge = Field(default="entry", title="Re-hedge")
     drift: float = Field(
         default=1e-4, ge=0, le=1, title="Drift of the ratio", description="Kalman only: variance per session."
     )

@@ -62,9 +62,9 @@ class Pair(Strategy):
     y: str = Field(default="KO", title="First leg", description="Bought when the spread is low.")
     x: str = Field(default="PEP", title="Second leg", description="The hedge.")
     lookback: int = Field(default=252, ge=20, le=2000, title="Look-back", description="Sessions of the regression.")
-    entry: float = Field(default=2.0, gt=0, le=10, title="Enter at |z|")
-    exit: float = Field(default=0.5, ge=0, le=10, title="Leave at |z|")
-    stop: float = Field(default=4.0, gt=0, le=20, title="Give up at |z|")
+    entry: float = Field(default=2.0, gt=0, le=10, title="Entry z", description="Absolute z at which a trade starts.")
+    exit: float = Field(default=0.5, ge=0, le=10, title="Exit z", description="Absolute z at which it ends.")
+    stop: float = Field(default=4.0, gt=0, le=20, title="Stop z", description="Absolute z at which it is given up.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -70,13 +70,20 @@ def refusal(model: type[BaseModel], error: ValidationError, data: Mapping[str, A
     # A union of plain types says one thing for each of them.
     same = [fault for fault in faults if _path(fault["loc"], data, missing=False) == path]
     what = ", or ".join(dict.fromkeys(_words(fault["type"], fault["msg"], fault.get("ctx", {})) for fault in same))
-    return Refusal(path, f"{what} (got {shown(first['input'])})" if path else what)
+    # What is wrong between parts of a whole names them itself; all of the whole again would only hide it.
+    told = not path or (first["type"] == "value_error" and _is_nested(first["input"]))
+    return Refusal(path, what if told else f"{what} (got {shown(first['input'])})")
 
 
 def shown(value: Any) -> str:
     """Return what came, as far as a line has room for it."""
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def _is_nested(value: Any) -> bool:
+    inside = value if isinstance(value, list | tuple) else ()
+    return any(isinstance(one, Mapping | BaseModel) for one in (value, *inside))
 
 
 def _words(kind: str, message: str, context: Mapping[str, Any]) -> str:

@@ -48,9 +48,9 @@ class Band(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["band"] = Field(default="band", title="Timing")
-    entry: float = Field(default=2.0, gt=0, le=20, title="Enter at |z|")
-    exit: float = Field(default=0.5, ge=0, le=20, title="Leave at |z|")
-    lookback: int = Field(default=252, ge=5, le=5_000, title="Look-back of z", description="Sessions.")
+    entry: float = Field(default=2.0, gt=0, le=20, title="Entry z", description="Absolute z at which a trade starts.")
+    exit: float = Field(default=0.5, ge=0, le=20, title="Exit z", description="Absolute z at which it ends.")
+    lookback: int = Field(default=252, ge=5, le=5_000, title="Z look-back", description="Sessions.")
     way: Literal["revert", "follow"] = Field(default="revert", title="Way")
 
     @model_validator(mode="after")

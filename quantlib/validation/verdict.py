@@ -10,7 +10,7 @@ import pandas as pd
 
 from quantlib.backtest import BacktestResult, active_returns, hold_equal_parts, run_strategy
 from quantlib.charts.numbers import interval, percent, ratio, signed_percent
-from quantlib.costs import Costs
+from quantlib.costs import AnyCosts, Costs, costs_times
 from quantlib.errors import DataError
 from quantlib.metrics import ENOUGH, cagr, sharpe_ratio, summary
 from quantlib.strategies import Strategy
@@ -72,7 +72,12 @@ class Verdict:
 
 
 def validate(
-    strategy: Strategy, panel: Panel, *, costs: Costs | None = None, result: BacktestResult | None = None, seed: int = 0
+    strategy: Strategy,
+    panel: Panel,
+    *,
+    costs: AnyCosts | None = None,
+    result: BacktestResult | None = None,
+    seed: int = 0,
 ) -> Verdict:
     """Return the verdict on a strategy over a panel, after costs.
 
@@ -152,7 +157,7 @@ def _holds_up(returns: pd.Series, periods_per_year: int) -> Check:
     return Check("last_third", "Holds up in the last third", outcome, late, sentence)
 
 
-def _beats_holding(own: Panel, returns: pd.Series, costs: Costs, seed: int) -> Check:
+def _beats_holding(own: Panel, returns: pd.Series, costs: AnyCosts, seed: int) -> Check:
     title = "Better for its risk than holding"
     try:
         held = hold_equal_parts(own, costs=costs, since=returns.index[0])
@@ -196,8 +201,8 @@ def _gap_low(mine: pd.Series, other: pd.Series, periods_per_year: int, seed: int
     return float(row.to_numpy(dtype=np.float64)[0, 0])
 
 
-def _survives_costs(strategy: Strategy, own: Panel, costs: Costs, result: BacktestResult) -> Check:
-    worse = active_returns(run_strategy(strategy, own, costs=costs.times(2.0)))
+def _survives_costs(strategy: Strategy, own: Panel, costs: AnyCosts, result: BacktestResult) -> Check:
+    worse = active_returns(run_strategy(strategy, own, costs=costs_times(costs, 2.0)))
     rate = cagr(worse, periods_per_year=result.periods_per_year)
     before = cagr(active_returns(result), periods_per_year=result.periods_per_year)
     outcome: Outcome = "pass" if rate > 0.5 * before and rate > 0 else "weak" if rate > 0 else "fail"

@@ -9,6 +9,7 @@ from quantlib.errors import ConfigError, StrategyError, nearest
 from quantlib.store import (
     StrategyRecord,
     VersionRecord,
+    coverage,
     delete_definition,
     read_definition_versions,
     rename_definition,
@@ -17,7 +18,9 @@ from quantlib.store import (
 from quantlib.strategies import DAILY, LIBRARY, STRATEGIES, Definition, Strategy, build
 from quantlib.strategies.difference import Change, diff
 from quantlib.strategies.document import check_name, from_yaml, to_yaml
+from quantlib.strategies.fitting import check_symbols
 from quantlib.strategies.from_file import load_file, read_text
+from quantlib.universe import ALL
 from quantlib.workflows.session import Session
 
 EVERYTHING = "all"
@@ -52,8 +55,8 @@ def save_definition(
     Raises
     ------
     StrategyError
-        The name is that of a ready definition or has signs in it that a name must not have; or the strategy is a
-        class of its own in a Python file.
+        The name is that of a ready definition or has signs in it that a name must not have; a symbol is neither in
+        the universe nor stored; or the strategy is a class of its own in a Python file.
     """
     name = _own_name(name)
     if STRATEGIES.get(strategy.family) is not type(strategy):
@@ -61,6 +64,7 @@ def save_definition(
             f"{strategy.title} is a class of its own, which is kept in its Python file, and in MLflow with every run. "
             "Only definitions of a family can be saved under a name."
         )
+    check_symbols(strategy, {*session.universe.symbols(ALL), *coverage(session.store)["symbol"]})
     record = record_of(strategy, name)
     return save_version(session.store, name, record, note=note, why=why, reference=reference)
 
@@ -108,7 +112,9 @@ def find_definition(session: Session, name: str) -> Definition:
         There is no definition of that name, no such version, or its family no longer accepts it.
     """
     base, _, number = (part.strip() for part in name.rpartition("@")) if "@" in name else (name.strip(), "", "")
-    if base in LIBRARY and not number:
+    if base in LIBRARY:
+        if number:
+            raise StrategyError(f"{base} is a ready definition, which has no versions. Leave @{number} out.")
         return LIBRARY[base]
     versions = [record for record in read_definition_versions(session.store) if record.name == base]
     if not versions:

@@ -7,21 +7,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from quantlib.backtest import holding_beside
 from quantlib.charts import drawdown, equity_curves, trades_on_price, weights_over_time
 from quantlib.charts.numbers import count, money
+from quantlib.conditions import ConditionError, evaluate, evaluate_each
 from quantlib.costs import Costs
 from quantlib.errors import StrategyError
 from quantlib.store import coverage, read_runs, read_strategies
 from quantlib.strategies import READY, Explanation, Group, Strategy, build
 from quantlib.strategies.document import LONGEST_NAME
-from quantlib.strategies.timing import Band, Rank, Rules
+from quantlib.strategies.timing import NAMES, Band, Rank, Rules
 from quantlib.types import DateLike
 from quantlib.workflows.definitions import known_definitions
-from quantlib.workflows.research import StrategyRun, backtest_strategy, choose_source, data_label
+from quantlib.workflows.research import StrategyRun, backtest_strategy, choose_source, data_label, shared_panel
 from quantlib.workflows.session import Session
 from quantlib.workflows.spread import signal_figure
 from quantlib.workflows.tear_sheet import TearSheet
@@ -209,6 +211,27 @@ def _group_name(group: Group) -> str:
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
 
 
+def unreadable(session: Session, strategy: Strategy) -> str:
+    """Return which condition of a definition names something that there is not, and where; empty where none does.
+
+    A condition is read without prices, so that this is all that can still be wrong with it.
+    """
+    if not isinstance(strategy, Group) or not strategy.conditions:
+        return ""
+    panel = shared_panel(session, strategy.inputs)
+    last = panel.window(panel.index[-1], panel.index[-1])
+    own = dict.fromkeys(NAMES, np.zeros(len(last)))
+    for name, condition in strategy.conditions.items():
+        try:
+            if isinstance(strategy.timing, Rank):
+                evaluate_each(condition, last, strategy.symbols)
+            else:
+                evaluate([condition], last, subject=strategy.subject, names=own)
+        except ConditionError as error:
+            return f"{strategy.title}: timing.{name} cannot be read. {error}"
+    return ""
+
+
 def tried(session: Session, source: str) -> frozenset[str]:
     """Return the ids of the definitions that have been tried on the prices of one source."""
     made = [run for run in read_runs(session.store, kind="backtest") if run.params.get("source") == source]
@@ -216,6 +239,10 @@ def tried(session: Session, source: str) -> frozenset[str]:
 
 
 def trials(session: Session, source: str) -> Trials:
-    """Return how much has been tried on the prices of one source, as far as it is on record."""
-    made = [run for run in read_runs(session.store, kind="backtest") if run.params.get("source") == source]
-    return Trials(definitions=len({run.strategy_id for run in made}), backtests=len(made))
+    """Return how much is on record as tried on the prices of one source; every set of a sweep counts."""
+    made, swept = (
+        [run for run in read_runs(session.store, kind=kind, metrics=False) if run.params.get("source") == source]
+        for kind in ("backtest", "sweep")
+    )
+    sets = sum(int(run.params["tried"]) for run in swept)
+    return Trials(definitions=len({run.strategy_id for run in made}) + sets, backtests=len(made) + sets)

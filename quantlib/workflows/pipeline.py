@@ -11,7 +11,6 @@ import pandas as pd
 
 from quantlib.backtest import WorldsResult
 from quantlib.charts.numbers import interval, percent
-from quantlib.costs import Costs
 from quantlib.errors import DataError
 from quantlib.reports.types import Recommendation, Report
 from quantlib.simulators import SIMULATORS
@@ -138,15 +137,14 @@ def run_pipeline(
         path = export_report(session, report_id=report_id)
         return PipelineResult(report_id, end, label, report.recommendations, tuple(skipped), reused=True, path=path)
 
-    costs = Costs()
     with session.tracker.group(f"Pipeline {end:%Y-%m-%d}", {"kind": "pipeline", "as_of": f"{end:%Y-%m-%d}"}):
         runs, worlds = {}, {}
         for i, (name, strategy) in enumerate(usable.items()):
             tell("Run and validate strategies", i, len(usable))
-            runs[name] = backtest_strategy(session, strategy, name=name, as_of=as_of, end=end, costs=costs)
+            runs[name] = backtest_strategy(session, strategy, name=name, as_of=as_of, end=end)
         tell("Run and validate strategies", len(usable), len(usable))
         for name, strategy in usable.items():
-            worlds[name] = _worlds(session, name, strategy, as_of, end, costs, tell)
+            worlds[name] = _worlds(session, name, strategy, as_of, end, tell)
         symbols = sorted({s for strategy in usable.values() for s in strategy.symbols})
         symbols = [s for s in symbols if len(load_panel(session, [s], end=end, as_of=as_of)) >= MODEL_SESSIONS]
         if symbols:
@@ -160,7 +158,7 @@ def run_pipeline(
         else:
             skipped.append(f"The baseline models need a symbol with {MODEL_SESSIONS} sessions.")
     tell("Write the report", 0, 1)
-    report = build_report(session, source, end, runs, worlds, costs)
+    report = build_report(session, source, end, runs, worlds)
     path = store_report(session, report_id, report, runs)
     tell("Write the report", 1, 1)
     return PipelineResult(report_id, end, label, report.recommendations, tuple(skipped), reused=False, path=path)
@@ -225,7 +223,6 @@ def _worlds(
     strategy: Strategy,
     as_of: DateLike | None,
     end: pd.Timestamp,
-    costs: Costs,
     tell: Progress,
 ) -> list[WorldsResult]:
     found = []
@@ -234,9 +231,5 @@ def _worlds(
         def show(done: int, total: int, before: int = k) -> None:
             tell(f"Simulate: {name}", before * total + done, total * len(SIMULATORS))
 
-        found.append(
-            simulate_strategy(
-                session, strategy, simulator, name=name, as_of=as_of, end=end, costs=costs, on_progress=show
-            )
-        )
+        found.append(simulate_strategy(session, strategy, simulator, name=name, as_of=as_of, end=end, on_progress=show))
     return found

@@ -9,8 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from quantlib.backtest import WorldsResult, holding_beside
-from quantlib.charts.numbers import bps
-from quantlib.costs import Costs
+from quantlib.costs import costs_of
 from quantlib.errors import DataError
 from quantlib.grades import worst
 from quantlib.reports.doubts import caution, doubt_sentences
@@ -32,6 +31,8 @@ from quantlib.types import DateLike, as_date
 from quantlib.workflows.provenance import code_version, content_id
 from quantlib.workflows.research import StrategyRun, data_label
 from quantlib.workflows.session import Session
+from quantlib.workflows.tear_sheet import TearSheet
+from quantlib.workflows.trading_costs import costs_in_words
 
 
 def build_report(
@@ -40,7 +41,6 @@ def build_report(
     end: pd.Timestamp,
     runs: Mapping[str, StrategyRun],
     worlds: Mapping[str, list[WorldsResult]],
-    costs: Costs,
 ) -> Report:
     """Return the report on some backtests and their simulated worlds, by strategy name.
 
@@ -54,6 +54,8 @@ def build_report(
     recommendations, figures = [], {}
     for name, run in runs.items():
         explanation = run.strategy.explain(run.panel)
+        holding = holding_beside(run.panel.select(run.strategy.symbols), run.result, costs=run.costs)
+        sheet = TearSheet(run, holding, explanation, session.settings.seed)
         recommendation = recommend(
             name,
             run.strategy,
@@ -62,12 +64,18 @@ def build_report(
             run.metrics,
             run.verdict,
             worlds[name],
-            costs=costs,
+            costs=run.costs,
+            fragility=sheet.fragility(),
             data_note=" ".join(filter(None, [SOURCES[source].note, run.hindsight, caution(run.panel.grade)])),
         )
         recommendations.append(recommendation)
-        holding = holding_beside(run.panel.select(run.strategy.symbols), run.result, costs=costs)
-        figures[run.strategy.id] = recommendation_figures(name, explanation, run.result, holding, worlds[name])
+        figures[run.strategy.id] = {
+            **recommendation_figures(name, explanation, run.result, worlds[name]),
+            "record": sheet.record(),
+            "months": sheet.months(),
+            "costs": sheet.costs(),
+            "delay": sheet.delay(),
+        }
     settings = session.settings
     provenance = Provenance(
         source=source,
@@ -81,7 +89,7 @@ def build_report(
         worlds=settings.worlds,
         horizon_sessions=settings.horizon,
         simulators=tuple(simulator.title for simulator in SIMULATORS.values()),
-        costs=f"{bps(costs.per_side)} of every amount traded, {costs.borrow_bps_per_year:g} bps a year on shorts",
+        costs=costs_in_words({s: costs_of(s, run.costs) for run in runs.values() for s in run.strategy.symbols}),
     )
     return Report(
         title="Recommendations",

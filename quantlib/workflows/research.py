@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from quantlib.backtest import BacktestResult, WorldsResult, evaluate_in_worlds, run_strategy
-from quantlib.costs import Costs
+from quantlib.costs import AnyCosts, costs_record
 from quantlib.errors import ConfigError, DataError, nearest
 from quantlib.simulators import SIMULATORS, Simulator
 from quantlib.sources import SOURCES
@@ -22,6 +22,7 @@ from quantlib.workflows.definitions import daily, record_of
 from quantlib.workflows.provenance import code_version, content_id
 from quantlib.workflows.session import Session
 from quantlib.workflows.tracking import Logged
+from quantlib.workflows.trading_costs import costs_in_words, usual_costs
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class StrategyRun:
     name: str
     strategy: Strategy
     panel: Panel
-    costs: Costs
+    costs: AnyCosts
     result: BacktestResult
     metrics: pd.DataFrame
     verdict: Verdict
@@ -164,7 +165,7 @@ def backtest_strategy(
     as_of: DateLike | None = None,
     start: DateLike | None = None,
     end: DateLike | None = None,
-    costs: Costs | None = None,
+    costs: AnyCosts | None = None,
     cash: float = 1_000_000.0,
     lag: int = 1,
 ) -> StrategyRun:
@@ -182,11 +183,12 @@ def backtest_strategy(
     start, end
         First and last session of the backtest; by default all, up to the last one on which every symbol traded.
     costs
-        Costs by side; None takes the defaults.
+        Of all symbols or by symbol; None takes the defaults of each symbol's kind of instrument.
     cash, lag
         What the account begins with, and sessions from a decision to its fill.
     """
-    costs = costs or Costs()
+    check_symbols(strategy, coverage(session.store)["symbol"])
+    costs = costs or usual_costs(session, strategy.inputs)
     name = name or strategy.title
     panel = shared_panel(session, strategy.inputs, start, end, as_of)
     result = run_strategy(strategy, panel, costs=costs, cash=cash, lag=lag, name=name)
@@ -195,7 +197,7 @@ def backtest_strategy(
     key = {
         "strategy": strategy.id,
         "snapshot": panel.snapshot_id,
-        "costs": costs.model_dump(),
+        "costs": costs_record(costs),
         "cash": cash,
         "lag": lag,
         "code": code_version(),
@@ -223,7 +225,7 @@ def backtest_strategy(
                     seed=session.settings.seed,
                     params={
                         "name": name,
-                        "costs": costs.model_dump(),
+                        "costs": costs_record(costs),
                         "cash": cash,
                         "lag": lag,
                         "source": panel.source,
@@ -249,7 +251,7 @@ def simulate_strategy(
     n: int | None = None,
     horizon: int | None = None,
     seed: int | None = None,
-    costs: Costs | None = None,
+    costs: AnyCosts | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> WorldsResult:
     """Return how the strategy fares over its next sessions in simulated worlds; stored and logged.
@@ -262,7 +264,7 @@ def simulate_strategy(
         Worlds, sessions ahead and seed; by default those of the settings.
     """
     settings = session.settings
-    costs = costs or Costs()
+    costs = costs or usual_costs(session, strategy.inputs)
     if isinstance(simulator, str):
         if simulator not in SIMULATORS:
             raise DataError(f"There is no simulator {simulator!r}. {nearest(simulator, SIMULATORS)}")
@@ -273,7 +275,7 @@ def simulate_strategy(
     worlds = evaluate_in_worlds(
         strategy, simulator, panel, n=n, horizon=horizon, seed=seed, costs=costs, on_progress=on_progress
     )
-    params = {"n": n, "horizon": horizon, "costs": costs.model_dump(), "simulator": simulator.name}
+    params = {"n": n, "horizon": horizon, "costs": costs_record(costs), "simulator": simulator.name}
     params |= {f"simulator_{k}": v for k, v in simulator.model_dump(mode="json").items()}
     params["data_grade"] = panel.grade
     key = {"strategy": strategy.id, "snapshot": panel.snapshot_id, "code": code_version(), "seed": seed, **params}
@@ -346,7 +348,7 @@ def _as_logged(
     name: str,
     strategy: Strategy,
     panel: Panel,
-    costs: Costs,
+    costs: AnyCosts,
     result: BacktestResult,
     metrics: pd.DataFrame,
     verdict: Verdict,
@@ -362,7 +364,7 @@ def _as_logged(
             "strategy_id": strategy.id,
             "seed": session.settings.seed,
             **strategy.model_dump(mode="json"),
-            **costs.model_dump(),
+            "costs": costs_in_words(costs),
             "selection_biased": bool(hindsight(session, panel)),
         },
         metrics=numbers,

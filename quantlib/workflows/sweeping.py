@@ -12,7 +12,7 @@ import pandas as pd
 from quantlib.backtest.sweep import sweep
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_result import SweepResult
-from quantlib.costs import Costs
+from quantlib.costs import AnyCosts, Costs, costs_record
 from quantlib.errors import DataError, nearest
 from quantlib.store import RunRecord, read_runs, read_strategies, save_runs
 from quantlib.store.jobs import Queued
@@ -22,6 +22,7 @@ from quantlib.workflows.provenance import code_version, content_id
 from quantlib.workflows.research import definition, remember_strategy, shared_panel, stored_run, tags_of
 from quantlib.workflows.session import Session
 from quantlib.workflows.tracking import Logged
+from quantlib.workflows.trading_costs import usual_costs
 
 METRICS = ("total_return", "cagr", "volatility", "sharpe_ratio", "max_drawdown")
 MOST = 20_000
@@ -103,7 +104,7 @@ def sweep_strategy(
     *,
     name: str | None = None,
     start: date | None = None,
-    costs: Costs | None = None,
+    costs: AnyCosts | None = None,
     sample: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> StoredSweep:
@@ -115,18 +116,21 @@ def sweep_strategy(
         What people call the strategy; by default the family's title.
     start
         First session; by default the first there is.
+    costs
+        None takes the defaults of each symbol's kind of instrument.
     sample
         How many sets to draw from the grid, with the session's seed.
     on_progress
         Called with (sets done, all sets).
     """
-    costs, name, seed = costs or Costs(), name or strategy.title, session.settings.seed
+    costs = costs or usual_costs(session, strategy.inputs)
+    name, seed = name or strategy.title, session.settings.seed
     panel = shared_panel(session, strategy.inputs, start)
     key = {
         "strategy": strategy.id,
         "grid": {parameter: list(values) for parameter, values in grid.items()},
         "snapshot": panel.snapshot_id,
-        "costs": costs.model_dump(),
+        "costs": costs_record(costs),
         "sample": sample,
         "seed": seed,
         "code": code_version(),
@@ -139,7 +143,7 @@ def sweep_strategy(
     )
     best = found.best()
     params = {
-        "name": name, "grid": key["grid"], "sample": sample, "costs": costs.model_dump(), "source": panel.source,
+        "name": name, "grid": key["grid"], "sample": sample, "costs": costs_record(costs), "source": panel.source,
         "start": None if start is None else start.isoformat(), "tried": found.n_tried, "data_grade": panel.grade,
     }  # fmt: skip
     mlflow_run_id = session.tracker.log(

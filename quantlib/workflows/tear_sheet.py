@@ -15,6 +15,7 @@ from quantlib.backtest.fragility import HIGHEST_BPS, break_even_cost, delay_deca
 from quantlib.charts import (
     by_delay,
     cost_parts,
+    drawdown,
     equity_band,
     excursions,
     exposure,
@@ -22,9 +23,11 @@ from quantlib.charts import (
     profit_by_leg,
     profit_by_reason,
     rolling_line,
+    stack,
     trades_on_spread,
 )
 from quantlib.charts.numbers import number, ratio
+from quantlib.costs import costs_of
 from quantlib.errors import DataError, StrategyError
 from quantlib.metrics import (
     METRICS,
@@ -45,8 +48,8 @@ YEAR = 252
 #: Ratios over a moving year: column of `metrics.rolling`, what it is, and its unit.
 ROLLING = {
     "sharpe_ratio": ("Sharpe ratio", "ratio"),
-    "volatility": ("Volatility", "percent"),
-    "beta": ("Beta with buy and hold", "ratio"),
+    "volatility": ("volatility", "percent"),
+    "beta": ("beta with buy and hold", "ratio"),
 }
 Made = TypeVar("Made")
 
@@ -82,6 +85,11 @@ class TearSheet:
             return equity_band(equity, band, self.run.name, benchmark=self.holding)
 
         return self._once("growth", draw)
+
+    def record(self) -> go.Figure:
+        """Return growth as above, and under it on the same dates the loss from the highest value so far."""
+        under = {self.run.name: self.run.result.equity}
+        return self._once("record", lambda: stack([self.growth(), drawdown(under, height=180)]))
 
     def drawdowns(self) -> pd.DataFrame:
         """Return the deepest drawdowns, the deepest first."""
@@ -120,13 +128,16 @@ class TearSheet:
         """Return the spread with the trades on it, as the strategy sees it; None where it has no spread."""
 
         def draw() -> go.Figure | None:
-            z = self.run.strategy.spread_z(self.run.panel.select(self.run.strategy.inputs))
-            if z is None or not np.isfinite(z).any():
+            if self.why.signal.startswith("Spread"):  # what decisions hang on, which the levels are in
+                spread, levels = self.why.series.iloc[:, 0], self.why.levels
+            elif (z := self.run.strategy.spread_z(self.run.panel.select(self.run.strategy.inputs))) is not None:
+                spread, levels = pd.Series(z, index=self.run.panel.index), {}
+            else:
                 return None
-            spread = pd.Series(z, index=self.run.panel.index, name="Spread z")
+            if not np.isfinite(spread).any():
+                return None
             trades = self.run.result.group_trades
-            levels = self.why.levels if self.why.signal.startswith("Spread") else {}
-            return trades_on_spread(spread, trades, levels=levels, unit="Standard deviations")
+            return trades_on_spread(spread.rename("Spread z"), trades, levels=levels, unit="Standard deviations")
 
         return self._once("spread", draw)
 
@@ -167,8 +178,9 @@ class TearSheet:
 
         def say() -> str:
             bps = break_even_cost(self.run.strategy, self.run.panel)
-            paid = self.run.costs.usual_side * 1e4
-            now = f"a small order pays {ratio(paid)} bps now"
+            sides = {costs_of(symbol, self.run.costs).usual_side * 1e4 for symbol in self.run.strategy.symbols}
+            paid = " to ".join(ratio(side) for side in sorted({min(sides), max(sides)}))
+            now = f"a small order pays {paid} bps now"
             if np.isnan(bps):
                 return "It never trades, so no cost takes its edge."
             if bps == 0.0:
@@ -203,6 +215,17 @@ class TearSheet:
             return pd.DataFrame(rows)
 
         return self._once("same bar", find)
+
+    def fragility(self) -> tuple[str, ...]:
+        """Return in sentences at what cost the edge is gone, and what stop and target in one bar leave open."""
+        band = self.same_bar()
+        if band is None:
+            return self.break_even(), "It has no stop and target that could meet in one bar."
+        ways = "; ".join(
+            f"{title.lower()} {first} with the stop first and {second} with the target first"
+            for title, first, second in band.itertuples(index=False)
+        )
+        return self.break_even(), f"Daily bars do not say which of stop and target in one bar came first: {ways}."
 
     def factors(self) -> FactorRegression:
         """Return what the record owes to the three factors of Fama and French, by month.

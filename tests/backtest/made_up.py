@@ -12,8 +12,8 @@ import pandas as pd
 from backtest.reference import Account, Answer, Idea
 from hypothesis import strategies as st
 
+from quantlib.backtest import GroupTargets, Rebalance, run_groups
 from quantlib.backtest.result import BacktestResult
-from quantlib.backtest.run import GroupTargets, Rebalance, run_groups
 from quantlib.costs import Costs
 from quantlib.risk import Execution, Limits, Stops
 from quantlib.types import Panel
@@ -38,13 +38,13 @@ class Case:
         ideas = [
             Idea(
                 group.name,
-                [{s: float(row[s]) for s in used} for _, row in group.targets.iterrows()],
+                [dict(zip(used, row, strict=True)) for row in group.targets[used].to_numpy().tolist()],
                 group.stops or Stops(),
                 None if group.spread_z is None else [float(z) for z in group.spread_z],
                 group.linked,
             )
             for group in self.groups
-            for used in [[s for s in group.targets if group.targets[s].ne(0.0).any()]]
+            for used in [list(group.legs or [s for s in group.targets if group.targets[s].ne(0.0).any()])]
         ]
         return Account(
             self.panel,
@@ -245,6 +245,7 @@ def cases(
         z = np.random.default_rng(draw(seed)).normal(0, 1.5, len(panel.index))
         z[z > 2.5] = np.nan
         own = Stops(**draw(stops), watch=draw(st.sampled_from(watch)) if len(legs) == 1 else "close")
+        named = own.spread_z is not None or draw(st.booleans())
         groups.append(
             GroupTargets(
                 f"g{k}",
@@ -252,6 +253,7 @@ def cases(
                 own,
                 None if own.spread_z is None else z,
                 draw(st.booleans()),
+                tuple(legs) if named else None,
             )
         )
     return Case(

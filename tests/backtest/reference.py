@@ -17,6 +17,7 @@ from quantlib.risk import Execution, Limits, Stops
 from quantlib.types import Panel
 
 PATIENCE = 5
+ROUNDING = 1e-12
 AVERAGE_AMOUNT_BARS = 20
 VOLATILITY_BARS, VOLATILITY_KNOWN = 63, 21
 BPS = 1e-4
@@ -67,7 +68,6 @@ class Trade:
     price: Weights  # of each leg at the fill that began it
     signs: dict[str, int]
     daily: float  # volatility of the group, NaN where unknown
-    entry_at_close: bool = True
     result: float = 0.0  # in money
     fees: float = 0.0
     closes: int = 0
@@ -124,6 +124,7 @@ def sign(x: float) -> int:
 def capped(ideas: Sequence[Idea], limits: Limits) -> list[Idea]:
     """Return the groups with their decisions inside the caps: whole groups, never legs."""
     rows: list[list[Weights]] = [[] for _ in ideas]
+    cut: list[list[Weights]] = [[] for _ in ideas]
     for t in range(len(ideas[0].rows)):
         now = [idea.rows[t] for idea in ideas]
         gross_of: dict[str, float] = defaultdict(float)
@@ -141,8 +142,10 @@ def capped(ideas: Sequence[Idea], limits: Limits) -> list[Idea]:
         if limits.max_net is not None and net > limits.max_net:
             now = [{s: w * limits.max_net / net for s, w in weights.items()} for weights in now]
         for k, weights in enumerate(now):
-            decided = ideas[k].rows[t]
-            rows[k].append({s: w if w == decided[s] else round(w, 12) for s, w in weights.items()})
+            cut[k].append(weights)
+            by_a_cap = any(cut[k][b] != ideas[k].rows[b] for b in (t - 1, t) if b >= 0)
+            same = t > 0 and all(abs(w - cut[k][t - 1][s]) <= ROUNDING for s, w in weights.items())
+            rows[k].append(rows[k][t - 1] if same and by_a_cap else weights)
     return [idea._replace(rows=rows[k]) for k, idea in enumerate(ideas)]
 
 
@@ -212,8 +215,9 @@ class Account:
                 self.carry(t, cash_at_last_close)
                 self.decisions(t)
                 self.exits(t)
+                self.within_the_bar(t, at_close=True)
                 self.fills(t)
-                self.within_the_bar(t)
+                self.within_the_bar(t, at_close=False)
                 self.marks(t)
                 self.delistings(t)
                 self.records()
@@ -340,14 +344,15 @@ class Account:
             if changed or self.every_bar or let_in or d == self.cool_row:
                 state.order = Order(dict(now), "decision", d, weights=now)
 
-    @staticmethod
-    def lets_in(state: State, now: Weights, changed: bool, d: int) -> bool:
+    def lets_in(self, state: State, now: Weights, changed: bool, d: int) -> bool:
         rule, fired = state.block
         if d <= fired:
             return False
         if rule == "reset":
             before = state.last_filled[0]
-            return not any(now.values()) or any(sign(w) != sign(before[s]) for s, w in now.items())
+            return not any(now.values()) or any(
+                sign(w) != sign(before[s]) for s, w in now.items() if s not in self.gone
+            )
         if rule == "next":
             return changed
         return d >= fired + int(rule)
@@ -364,7 +369,7 @@ class Account:
             missing = not known(self.price(symbol, t))
             self.without_price[symbol] = self.without_price[symbol] + 1 if missing else 0
         value = self.cash + sum(self.value_at(leg, t) for leg in self.legs)
-        filling = [(state, at) for state in self.states if (at := self.fills_now(state, value, t))]
+        filling = [(state, at) for state in self.states if (at := self.fills_now(state, value, t)) is not None]
         estimate = sum(
             self.cost(s, state.order.want[s] * value - self.shares[state.idea.name, s] * price, t)
             for state, at in filling
@@ -377,7 +382,7 @@ class Account:
             goal = {s: order.want[s] * (value - estimate) / price for s, price in at.items()}
             if self.execution.whole_shares:
                 goal = {s: float(math.trunc(n)) for s, n in goal.items()}
-            if order.row is not None:
+            if order.row is not None and at:
                 state.last_filled = (order.weights, order.row)
             self.fill_group(state, goal, at, t)
             order.want = {s: w for s, w in order.want.items() if s not in at and self.missing(state, s, t)}
@@ -389,18 +394,18 @@ class Account:
         wanted = state.order.want[symbol] or self.shares[state.idea.name, symbol]
         return bool(wanted) and not known(self.price(symbol, t))
 
-    def fills_now(self, state: State, value: float, t: int) -> dict[str, float]:
-        """Return which legs of a group fill at this bar, at which price; none while it waits."""
+    def fills_now(self, state: State, value: float, t: int) -> dict[str, float] | None:
+        """Return which legs of a group fill at this bar, at which price; None while it waits."""
         order = state.order
         if order is None or any(self.missing(state, s, t) and self.without_price[s] <= PATIENCE for s in order.want):
-            return {}
+            return None
         at = {s: self.price(s, t) for s, w in order.want.items() if w or self.shares[state.idea.name, s]}
         at = {s: price for s, price in at.items() if known(price)}
         if self.execution.limit_bps is None or order.exit:
             return at
         sides = {s: sign(order.want[s] * value - self.shares[state.idea.name, s] * price) for s, price in at.items()}
         at = {s: self.limit_price((state.idea.name, s), side, t) for s, side in sides.items() if side}
-        return at if all(known(price) for price in at.values()) else {}
+        return at if all(known(price) for price in at.values()) else None
 
     def limit_price(self, leg: Leg, side: int, t: int) -> float:
         """Return the price a limit order fills at, NaN where the bar does not reach it."""
@@ -434,7 +439,6 @@ class Account:
             bearer.result -= paid
             bearer.fees += paid
         if state.trade and state.trade is not old:
-            state.trade.entry_at_close = any(self.fills_at_close(s, t) for s in at)
             state.trade.extreme = state.trade.price[state.trade.first]
 
     def signs_changed(self, state: State, before: dict[str, int], t: int, reason: str) -> None:
@@ -468,13 +472,13 @@ class Account:
         mean = sum(days) / len(days)
         return math.sqrt(sum((day - mean) ** 2 for day in days) / (len(days) - 1)) or math.nan
 
-    def within_the_bar(self, t: int) -> None:  # 6
+    def within_the_bar(self, t: int, *, at_close: bool) -> None:  # 6, before 5 where orders fill at the close
         for state in self.states:
             trade, stops = state.trade, state.idea.stops
             if stops.watch != "intrabar" or len(self.legs_of(state)) != 1 or trade is None or self.leaving(state):
                 continue
             symbol, entry_bar = trade.first, trade.entered == t
-            if not known(self.close[symbol][t]) or (entry_bar and trade.entry_at_close):
+            if not known(self.close[symbol][t]) or self.fills_at_close(symbol, t) != at_close:
                 continue
             if found := self.touched(trade, stops, t, entry_bar=entry_bar):
                 price, reason = found

@@ -12,7 +12,7 @@ from backtest.made_up import HOW, MIXED, OPEN, STOPS, Case, cases
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from quantlib.backtest.run import GroupTargets
+from quantlib.backtest import GroupTargets
 from quantlib.costs import Costs
 from quantlib.risk import Execution, Limits, Stops
 from quantlib.types import Panel

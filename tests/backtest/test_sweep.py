@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from quantlib.backtest import equities_of, run, run_strategy
 from quantlib.backtest.market import prepare
-from quantlib.backtest.run import equities_of, run, run_strategy
 from quantlib.backtest.search import Between, search
 from quantlib.backtest.sweep import sweep
 from quantlib.backtest.sweep_lone import lone_equities, lone_nb, plain, short

@@ -44,6 +44,8 @@ def test_the_band_stands_under_the_curve_and_its_ends_are_told():
 
 def test_a_rolling_metric_says_its_range_and_how_often_it_was_below_zero():
     values = pd.Series([np.nan, -1.0, 2.0, 1.0], index=DAYS[:4], name="Idea")
+    long = charts.rolling_line(values, "Beta with buy and hold", window=2).layout.yaxis.title.text
+    assert long == "Beta with buy and<br>hold"
     fig = charts.rolling_line(values, "Sharpe ratio", window=2)
     assert title(fig) == "Rolling Sharpe ratio between -1.00 and 2.00, now 1.00; below zero 33 % of the time"
     with pytest.raises(DataError, match="fewer than 63 sessions"):
@@ -57,6 +59,7 @@ def test_the_calendar_names_the_best_and_the_worst_month():
     assert title(fig) == "96 % of months were up; best Nov 2021 (+30.0 %), worst Mar 2020 (-20.0 %)"
     assert fig.data[0].text[1][11] == ""
     assert fig.data[0].text[0][2] == "-20.0"
+    assert charts.monthly_heatmap(table.replace(0.01, -0.0003)).data[0].text[0][0] == "0.0"
 
 
 def test_exposure_is_gross_and_net():
@@ -64,6 +67,9 @@ def test_exposure_is_gross_and_net():
     fig = charts.exposure(weights)
     assert charts.table_behind(fig)["Net"].tolist() == [0.0, 0.0, 25.0, 0.0]
     assert title(fig) == "In the market 50 % of sessions, 44 % gross on average; never above 100 %"
+    long = charts.exposure(weights.abs())
+    assert [trace.name for trace in long.data] == ["Gross"]
+    assert "net is the same" in long.layout.meta["subtitle"]
 
 
 def test_trades_stand_on_the_spread_with_their_reasons():
@@ -100,12 +106,15 @@ def test_costs_are_told_beside_what_was_earned():
     fig = charts.cost_parts(parts, profit=90.0)
     assert title(fig) == "Costs took $10, 10 % of the profit before them"
     assert charts.table_behind(fig)["Amount"].to_dict() == {"spread": -7.0, "commission": -3.0}
+    tiny = charts.cost_parts(parts.assign(financing=1e-9), profit=90.0)
+    assert charts.table_behind(tiny).index.tolist() == ["spread", "commission"]
+    assert title(charts.cost_parts(parts * 0.0, profit=0.0)) == "Costs took $0"
 
 
 def test_profit_by_reason_names_both_ends():
     assert (
         title(charts.profit_by_reason(pd.Series({"loss": -5.0, "profit": 9.0})))
-        == "Trades that ended by profit earned +$9; by loss -$5"
+        == "Trades ended by profit earned +$9; those ended by loss -$5"
     )
 
 
@@ -114,6 +123,16 @@ def test_delay_says_what_is_left():
     fig = charts.by_delay(table)
     assert title(fig) == "Sharpe ratio 1.00 at the next session, 0.40 one later: 40 % of it is left"
     assert list(fig.data[0].error_y.arrayminus) == [0.5, 0.4]
+    assert title(charts.by_delay(table * np.nan)) == "Sharpe ratio – at the next session"
+
+
+def test_a_short_bar_has_room_for_its_amount_on_its_own_side():
+    fig = charts.profit_by_reason(pd.Series({"decision": 30e6, "open": -0.2e6}))
+    assert title(fig) == "Trades ended by decision earned +$30,000,000; those still open -$200,000"
+    left, right = fig.layout.xaxis.range
+    assert left < -0.3 * 30e6
+    assert 30e6 < right < 32e6
+    assert fig.data[0].y[0] == "still open"
 
 
 def test_a_sweep_names_the_best_and_its_neighbours():
@@ -126,7 +145,9 @@ def test_a_sweep_names_the_best_and_its_neighbours():
     assert title(fig) == (
         "Best Sharpe ratio 0.90 at Fast average 20, Slow average 100; 0.40 on average around it, 0.30 in the middle"
     )
-    assert fig.data[1].x[0] == "50"
+    (frame,) = fig.layout.shapes
+    assert (frame.x0, frame.x1, frame.y0, frame.y1) == (-0.5, 0.5, 0.5, 1.5)
     assert fig.data[0].text[0][2] == ""
+    assert not charts.sweep_heatmap(grid, "Sharpe ratio", chosen=(15, 50.0)).layout.shapes
     with pytest.raises(DataError, match="No combination"):
         charts.sweep_heatmap(grid * np.nan, "Sharpe ratio")

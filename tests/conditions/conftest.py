@@ -68,5 +68,8 @@ def given() -> dict[str, FloatArray]:
     """Return the names a caller gives beside the panel."""
     return {
         "z": _row("-3 -2 -1 0 1 2 3 2 1 0 -1 -2"),
+        "spread": _row("? ? 0.02 0.01 0 -0.01 -0.02 -0.04 -0.02 0 0.01 0.03"),
+        "hedge_ratio": _row("1 1 1 1.5 1.5 1.5 2 2 2 2 1 1"),
         "portfolio.drawdown": _row("0 0 -0.05 -0.1 -0.2 -0.15 -0.05 0 0 -0.3 -0.1 0"),
+        "portfolio.gross": _row("0 0.5 1 1 1.5 2 1 1 0.5 0 0 1"),
     }

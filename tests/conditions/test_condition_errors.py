@@ -229,7 +229,11 @@ def test_limits():
 
 
 @pytest.mark.parametrize(
-    "text", ["(" * 4000, ")" * 4000, "-" * 4000, "not " * 1000, "a." * 2000, "lag(" * 1000, '"' * 3999]
+    "text",
+    [
+        *("(" * 4000, ")" * 4000, "-" * 4000, "not " * 1000, "a." * 2000, "lag(" * 1000, '"' * 3999),
+        *(f"{'(' * 10_000}close{')' * 10_000}", "sma(close, 1000000000) > 1", f"then({'z > 1, ' * 400}within=5000)"),
+    ],
 )
 def test_towers_of_anything_are_refused_in_order(text):
     with pytest.raises(ConditionError):

@@ -301,14 +301,17 @@ def test_memory_is_let_go_when_a_part_is_used_up(real):
         symbols=tuple(f"S{i}" for i in range(2000)),
         **{f: np.repeat(getattr(real, f)[:, :1], 2000, axis=1) for f in ("open", "high", "low", "close", "volume")},
     )
-    condition = parse(" + ".join(f"abs(change(close, {n}))" for n in range(1, 38)))
-    tracemalloc.start()
-    try:
-        evaluate_each(condition, wide, wide.symbols)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < wide.close.nbytes + 100e6  # the result, and blocks of 2 MB; all parts would be 700 MB
+    tall = " + ".join(f"abs(change(close, {n}))" for n in range(1, 38))
+    flat = f"max({', '.join(f'lag(close, {n})' for n in range(1, 160))})"
+    for text in (tall, flat):
+        condition = parse(text)
+        tracemalloc.start()
+        try:
+            evaluate_each(condition, wide, wide.symbols)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < wide.close.nbytes + 60e6  # the result, and blocks of 32 MB; all parts would be 0.5 to 1 GB
 
 
 def test_a_symbol_or_name_that_is_not_there_is_named_with_its_place(real):

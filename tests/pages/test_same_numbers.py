@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
 import pytest
+from lxml import html
 from streamlit.testing.v1 import AppTest
 
 from app import cache
+from quantlib.charts import alt_text
 from quantlib.charts.numbers import interval, percent, signed_percent
 from quantlib.metrics import METRICS
+from quantlib.reports import Report, render_html
+from quantlib.reports.figures import frozen_figure
 from quantlib.strategies import DAILY, READY
+from quantlib.workflows.lab import try_strategy
 from quantlib.workflows.reading import newest_report
 from quantlib.workflows.research import backtest_strategy, simulate_strategy
 
@@ -39,6 +50,63 @@ def test_today_the_lab_and_the_runs_page_show_what_the_workflow_returns(app, nam
     for key, value in run.metrics["value"].items():
         assert logged[f"metrics.{key}"] == value
         assert advice.metrics[key].value == value
+
+
+def plain(node: Any) -> Any:
+    """Return a chart's data as a report keeps it, whichever way plotly wrote its arrays."""
+    if isinstance(node, dict) and node.keys() >= {"dtype", "bdata"}:
+        array = np.frombuffer(base64.b64decode(node["bdata"]), dtype=node["dtype"])
+        shape = [int(size) for size in str(node.get("shape", len(array))).split(",")]
+        return plain(array.reshape(shape).tolist())
+    if isinstance(node, dict):
+        return {key: plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [plain(value) for value in node]
+    if isinstance(node, str):
+        return node.removesuffix("T00:00:00")
+    return frozen_figure(go.Figure(layout={"meta": node}))["layout"]["meta"] if isinstance(node, float) else node
+
+
+def shown(page: AppTest) -> dict[str, list[Any]]:
+    """Return what the charts of a page draw, by their alt text."""
+    charts = page.get("plotly_chart")
+    return {chart.proto.alt: plain(json.loads(chart.proto.spec)["data"]) for chart in charts}
+
+
+def printed(report: Report) -> dict[str, list[Any]]:
+    """Return what the charts of the report's file draw, by their alt text."""
+    tree = html.document_fromstring(render_html(report))
+    data = json.loads(tree.get_element_by_id("report-data").text)
+    charts = {div.get("aria-label"): data["figures"][div.get("id")]["data"] for div in tree.xpath("//figure/div[@id]")}
+    for trace in (trace for chart in charts.values() for trace in chart):
+        if isinstance(trace["x"], int):
+            trace["x"] = data["axes"][trace["x"]]
+    return charts
+
+
+@pytest.mark.parametrize("name", DAILY)
+def test_the_tear_sheet_draws_the_same_in_the_app_a_notebook_and_the_report(app, name):
+    lab = {}
+    for tab in ("Months", "Costs"):
+        lab |= shown(app("strategy_lab", definition=name, tab=tab))
+    session = cache.session()
+    report = newest_report(session)
+    file = printed(report)
+    sheet = try_strategy(session, READY[name], name).sheet  # as in a notebook
+    for figure in (sheet.months(), sheet.costs(), sheet.delay()):
+        alt, data = alt_text(figure), frozen_figure(figure)["data"]
+        assert file[alt] == data
+        assert lab[alt] == data
+    growth, record = sheet.growth(), sheet.record()
+    assert lab[alt_text(growth)] == frozen_figure(growth)["data"]
+    assert file[alt_text(record)] == frozen_figure(record)["data"]
+    assert alt_text(record).startswith(alt_text(growth))
+    assert [trace.y.tolist() for trace in record.data[: len(growth.data)]] == [t.y.tolist() for t in growth.data]
+    today = shown(app("today", strategy=name, tab="Record"))
+    assert today[alt_text(record)] == file[alt_text(record)]
+    advice = next(r for r in report.recommendations if r.name == name)
+    assert advice.fragility == sheet.fragility()
+    assert sheet.break_even() in advice.fragility
 
 
 def test_todays_cards_show_what_the_simulation_returns(app):

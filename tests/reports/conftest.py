@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from quantlib import charts
+from quantlib.metrics import monthly_table
 from quantlib.reports import (
     Check,
     MetricValue,
@@ -106,6 +107,7 @@ def _one(
                 Check(title="Survives doubled costs", outcome="pass", sentence="Still 3.0 % a year at twice the cost."),
             ),
         ),
+        fragility=("The edge is gone at 11.00 bps a side.", "It has no stop and target that could meet in one bar."),
         data_note="Only closes are known, so orders fill at the next close.",
         **words,
     )
@@ -126,6 +128,11 @@ def _one(
                 charts.equity_curves({name: equity}, hold, log=True, colors={name: color}),
                 charts.drawdown({name: equity}, colors={name: color}, height=150),
             ]
+        ),
+        "months": charts.monthly_heatmap(monthly_table(returns)),
+        "costs": charts.cost_parts(pd.DataFrame({"commission": [9.0], "spread": [18.0], "borrow": [2.0]}), 1e5),
+        "delay": charts.by_delay(
+            pd.DataFrame({"value": [0.5, 0.4], "ci_low": 0.1, "ci_high": 0.9}, index=[1, 2]), name=name
         ),
         "weights": charts.weights_over_time(weights.tail(756)),
     }

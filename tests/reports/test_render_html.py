@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -149,9 +150,7 @@ def test_every_number_is_written_as_the_formats_write_it(report: Report, tree):
 
 
 def test_the_unknown_is_a_dash_and_nothing_reads_nan(tree):
-    for script in tree.xpath("//script"):
-        script.getparent().remove(script)
-    words = _text(tree.xpath("//body")[0])
+    words = " ".join(_text(part) for part in tree.xpath("//body/*[not(self::script)]"))
     assert "Turnover (one-way, a year) – –" in words
     for word in ("nan", "None", "inf ", "-0.0 ", "NaT"):
         assert word not in words
@@ -166,6 +165,33 @@ def test_every_chart_has_a_title_an_alt_text_and_its_table(report: Report, tree)
         assert len(title) > 10
         assert title.rstrip(".") in label
         assert len(figure.xpath(".//tbody/tr")) >= 2
+
+
+def test_charts_share_their_dates_and_get_them_back(report: Report, tree, page: str):
+    data = json.loads(tree.get_element_by_id("report-data").text)
+    axes, drawn = data["axes"], data["figures"]
+    assert len({json.dumps(axis) for axis in axes}) == len(axes)
+    lines = 0
+    for i, rec in enumerate(report.recommendations, start=1):
+        section = tree.get_element_by_id(f"s{i}")
+        for figure in report.figures[rec.strategy_id].values():
+            (name,) = section.xpath(".//figure/div[@aria-label=$alt]/@id", alt=figure["layout"]["meta"]["alt"])
+            for trace, own in zip(drawn[name]["data"], figure["data"], strict=True):
+                assert {**trace, "x": axes[trace["x"]] if isinstance(own["x"], list) else own["x"]} == own
+                lines += 1
+    assert lines > 2 * len(axes)
+
+
+def test_how_fragile_it_is_stands_beside_its_charts(report: Report, tree):
+    section = tree.get_element_by_id("s2")
+    words = _text(section)
+    assert all(sentence in words for sentence in report.recommendations[1].fragility)
+    places = [words.index(title) for title in ("How much hangs on execution", "Sharpe ratio 0.50 at the next session")]
+    assert places == sorted(places)
+    bare = report.model_copy(
+        update={"recommendations": tuple(r.model_copy(update={"fragility": ()}) for r in report.recommendations)}
+    )
+    assert "How much hangs on execution" not in render_html(bare)
 
 
 def test_provenance_is_enough_to_make_it_again(report: Report, tree):

@@ -45,6 +45,9 @@ def test_it_opens_offline_without_a_complaint(chromium, address, report, scheme,
     line = page.locator("#s1-1 .scatterlayer path.js-line").last
     assert line.evaluate("e => getComputedStyle(e).stroke") == _rgb(palette.ink)
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing sticks out sideways"
+    own = report.figures[report.recommendations[0].strategy_id]["outlook"]["data"]
+    drawn = page.evaluate("document.getElementById('s1-1').data.map(trace => trace.x)")
+    assert drawn == [trace["x"] for trace in own], "the dates the charts share came back"
     page.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,6 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantlib.backtest import run
+from quantlib.costs import Costs
+from quantlib.errors import DataError
 from quantlib.models.market import SourceRow
 from quantlib.store import (
     Store,
@@ -212,3 +216,58 @@ def test_notes_name_the_vendor_s_other_adjusted_closes() -> None:
     assert note == (
         "KO: 2 of 6 adjusted closes are not the vendor's, by up to 1.0e-03 on 2024-03-04 (56.2716 here, 56.3279 there)."
     )
+
+
+def test_actions_for_an_account_stand_beside_prices_as_delivered(store: Store) -> None:
+    """KO goes ex on a day without a price of it, and PEP once on a Saturday: the next session counts."""
+    fill(
+        store,
+        {"KO": [58.0, 60.0, 61.0, math.nan, 63.0, 65.0], "PEP": [170.0, 170.0, 85.0, 86.0, 86.0, 87.0]},
+        acts(
+            ("KO", DAYS[3], "dividend", 1.0),
+            ("PEP", DAYS[2], "split", 2.0),
+            ("PEP", DAYS[2], "dividend", 1.0),
+            ("PEP", pd.Timestamp("2024-03-09"), "dividend", 0.5),
+        ),
+        scale="raw",
+    )
+    panel = read_panel(store, ["KO", "PEP"], adjust=False, actions=True)
+    assert closes(panel, "PEP") == [170.0, 170.0, 85.0, 86.0, 86.0, 87.0]
+    np.testing.assert_array_equal(panel.extra["split"][:, 0], np.ones(6))
+    np.testing.assert_array_equal(panel.extra["split"][:, 1], [1, 1, 2, 1, 1, 1])
+    np.testing.assert_array_equal(panel.extra["dividend"][:, 0], [0, 0, 0, 1.0, 0, 0])
+    np.testing.assert_array_equal(panel.extra["dividend"][:, 1], [0, 0, 1.0, 0, 0, 0.5])
+    early = read_panel(store, ["KO", "PEP"], end=DAYS[1], adjust=False, actions=True)
+    assert (early.extra["dividend"] == 0).all()
+    assert (early.extra["split"] == 1).all()
+
+
+def test_a_split_that_the_prices_contain_is_not_booked_again(store: Store) -> None:
+    fill(store, {"KO": [58.0, 60.0, 30.0, 31.0, 32.0, 33.0]}, acts(("KO", DAYS[2], "split", 2.0)))
+    panel = read_panel(store, "KO", adjust=False, actions=True)
+    assert (panel.extra["split"] == 1).all()
+
+
+def test_an_account_on_prices_as_traded_earns_what_adjusted_prices_say(store: Store) -> None:
+    """Where prices open lower by what was paid, money put back at the open makes exactly the adjusted return."""
+    fill(
+        store,
+        {"KO": [60.0, 59.0, 29.0, 29.0, 28.5, 30.0]},
+        acts(("KO", DAYS[1], "dividend", 1.0), ("KO", DAYS[2], "split", 2.0), ("KO", DAYS[2], "dividend", 0.5)),
+        scale="raw",
+    )
+    raw, adjusted = read_panel(store, "KO", adjust=False, actions=True), read_panel(store, "KO")
+    opens = np.array([[60.0], [59.0], [29.0], [29.0], [28.5], [30.0]])
+    raw = replace(raw, open=opens)
+    hold = pd.DataFrame(1.0, index=raw.index, columns=list(raw.symbols))
+    result = run(raw, hold, costs=Costs.free(), rebalance="every_bar")
+    earned = (result.equity / result.equity.iloc[1]).to_numpy()[1:]
+    np.testing.assert_allclose(earned, np.array(closes(adjusted)[1:]) / closes(adjusted)[1], rtol=1e-12)
+
+
+def test_actions_are_refused_where_they_would_be_missing_or_counted_twice(store: Store) -> None:
+    fill(store, {"KO": [58.0, 60.0, 61.0, 62.0, 63.0, 65.0]}, acts(), has_actions=False)
+    with pytest.raises(DataError, match=r"no dividends and splits of KO \(vendor\)"):
+        read_panel(store, "KO", adjust=False, actions=True)
+    with pytest.raises(DataError, match="adjust=False"):
+        read_panel(store, "KO", actions=True)

@@ -21,9 +21,9 @@ def group(**changes: object) -> Group:
 
 
 def test_a_number_a_switch_and_an_absent_value() -> None:
-    assert diff(Pair(exit=0.5), Pair(exit=0.3)) == [("exit", "0.5", "0.3", "leave at |z| 0.5 → 0.3")]
+    assert diff(Pair(exit=0.5), Pair(exit=0.3)) == [("exit", "0.5", "0.3", "exit z 0.5 → 0.3")]
     assert said(Rotation(), Rotation(absolute=False, top=2)) == ["how many to hold 1 → 2", "cash filter yes → no"]
-    assert said(group(), group(stops={"loss": 0.05})) == ["stop loss none → 0.05"]
+    assert said(group(), group(stops={"loss": 0.05})) == ["stop loss none → 5 %"]
     assert said(group(stops={"time": 20}), group()) == ["time stop 20 → none"]
     assert said(Pair(lookback=60), Pair(lookback=60)) == []
 
@@ -31,13 +31,50 @@ def test_a_number_a_switch_and_an_absent_value() -> None:
 def test_a_field_inside_a_part_has_its_title_and_its_place() -> None:
     changes = diff(group(timing={"kind": "band", "exit": 0.5}), group(timing={"kind": "band", "exit": 0.3}))
     assert [(c.place, c.before, c.after) for c in changes] == [("timing.exit", "0.5", "0.3")]
-    assert changes[0].sentence == f"{_title(group(), 'timing', 'exit')} 0.5 → 0.3"
+    assert changes[0].sentence == "exit z 0.5 → 0.3"
 
 
-def _title(strategy: Group, part: str, field: str) -> str:
-    title = type(getattr(strategy, part)).model_fields[field].title
-    assert title is not None
-    return title[0].lower() + title[1:]
+# What is changed in a pair of KO and PEP, and what is told of it.
+WORDS = [
+    ({"timing": {"kind": "band", "entry": 1.5}}, "entry z 2 → 1.5"),
+    ({"timing": {"kind": "band", "exit": 0.3}}, "exit z 0.5 → 0.3"),
+    ({"timing": {"kind": "band", "lookback": 60}}, "z look-back 252 → 60"),
+    ({"timing": {"kind": "band", "way": "follow"}}, "way revert → follow"),
+    ({"hedge": {"method": "kalman"}}, "hedge ratio ols → kalman"),
+    ({"hedge": {"lookback": 60}}, "hedge look-back 252 → 60"),
+    ({"hedge": {"rehedge": "monthly"}}, "re-hedge entry → monthly"),
+    ({"direction": "long"}, "direction both → long"),
+    ({"min_hold": 5}, "hold at least 0 → 5"),
+    ({"capital": 0.5}, "capital share 100 % → 50 %"),
+    ({"stops": {"loss": 0.05}}, "stop loss none → 5 %"),
+    ({"stops": {"profit": 0.07}}, "take profit none → 7 %"),
+    ({"stops": {"trailing": 0.125}}, "trailing stop none → 12.5 %"),
+    ({"stops": {"time": 63}}, "time stop none → 63"),
+    ({"stops": {"volatility": 3.0}}, "volatility stop none → 3"),
+    ({"stops": {"spread_z": 4}}, "spread stop none → 4"),
+    ({"stops": {"reentry": "next"}}, "enter again reset → next"),
+    (
+        {"volatility_target": {"annual": 0.15}},
+        "volatility target none → volatility aimed at 15 %, measured over 63, scaled at most by 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), WORDS, ids=[sentence for _, sentence in WORDS])
+def test_each_change_is_told_in_the_terms_of_the_field(changes: dict[str, object], sentence: str) -> None:
+    assert said(group(), group(**changes)) == [sentence]
+
+
+def test_changes_are_told_in_the_order_of_the_fields() -> None:
+    legs = [{"symbol": "KO", "weight": 2.0}, {"symbol": "PEP", "weight": -1.0}]
+    old = group(hedge={"method": "fixed"}, stops={"loss": 0.05})
+    new = group(
+        hedge={"method": "fixed"}, legs=legs, timing={"kind": "band", "entry": 1.5, "exit": 0.3}, stops={"loss": 0.1}
+    )
+    assert said(old, new) == ["leg KO weight 1 → 2", "entry z 2 → 1.5", "exit z 0.5 → 0.3", "stop loss 5 % → 10 %"]
+    basket = {"kind": "basket", "legs": ["KO", "PEP"]}
+    sized = [{**basket, "volatility_target": {"annual": annual}} for annual in (0.1, 0.12)]
+    assert said(*map(Group.model_validate, sized)) == ["volatility aimed at 10 % → 12 %"]
 
 
 def test_legs_are_told_apart_by_their_symbols() -> None:
@@ -103,4 +140,4 @@ def test_the_code_of_a_file_is_a_part_of_it() -> None:
     old, new = load_source(text, "mine.py"), load_source(f"{text}\n# tried\n", "mine.py")
     assert said(old, new) == ["the code of the file has changed"]
     assert said(old, load_source(text, "elsewhere.py")) == []
-    assert "leave at |z| 0.5 → 0.3" in said(old, load_source(f"{text}\n", "mine.py", {"exit": 0.3}))
+    assert "exit z 0.5 → 0.3" in said(old, load_source(f"{text}\n", "mine.py", {"exit": 0.3}))

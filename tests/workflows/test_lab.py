@@ -12,6 +12,7 @@ from quantlib.store import Store, StrategyRecord, save_strategies
 from quantlib.strategies import READY, MACross, Pair, Rotation
 from quantlib.workflows.lab import Trial, Trials, definition_name, definitions, trials, try_strategy
 from quantlib.workflows.session import Session
+from quantlib.workflows.sweeping import sweep_strategy
 
 PAIR = Pair(y="KO", x="PEP", lookback=60, entry=1.5)
 TREND = MACross(universe=("KO", "MSFT"), fast=20, slow=100)
@@ -45,6 +46,12 @@ def test_a_trial_is_stored_and_counted_once(lab: Session, pair: Trial) -> None:
     assert trials(lab, "yahoo") == Trials(0, 0)
 
 
+def test_every_set_of_a_sweep_counts_as_tried(lab: Session) -> None:
+    before = trials(lab, "sample")
+    sweep_strategy(lab, TREND, {"fast": [5, 10, 150], "slow": [60, 120]})
+    assert trials(lab, "sample") == Trials(before.definitions + 4, before.backtests + 4)
+
+
 def test_the_count_is_a_sentence() -> None:
     assert Trials(1, 1).sentence.startswith("1 definition tried so far on these prices, in 1 backtest. ")
     assert Trials(10, 1200).sentence.startswith("10 definitions tried so far on these prices, in 1,200 backtests. ")
@@ -58,8 +65,8 @@ def test_a_trial_says_what_it_ran_on_and_what_it_paid(pair: Trial) -> None:
         "prices": "sample ending 2022-12-28",
         "sessions": f"{len(panel):,} since 2018-01-02",
     }
-    # Commission 1 and half spread 5 bps a side, from the amounts themselves.
-    cost = (trades["shares"] * trades["price"]).sum() * 6e-4
+    # Commission 1, half spread 5 and impact 100 x sqrt(0.0001) = 1 bps a side, from the amounts themselves.
+    cost = (trades["shares"] * trades["price"]).sum() * 7e-4
     assert f"{len(trades):,} trades cost ${cost:,.0f} and borrowing $" in pair.paid
     assert pair.paid.endswith(f"ended with ${pair.run.result.equity.iloc[-1]:,.0f}.")
 
