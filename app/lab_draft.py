@@ -84,13 +84,17 @@ class Draft:
 
     def typed(self, params: Mapping[str, Any]) -> None:
         """Take what a form holds."""
-        if dict(params) == self.params and self.text is None:
+        if self.text is None and self.holds(params):
             return
         self.params, self.text = dict(params), None
         try:
             self.strategy, self.fault = build(self.family, self.params), ""
         except StrategyError as error:
             self.strategy, self.fault = None, str(error)
+
+    def holds(self, params: Mapping[str, Any]) -> bool:
+        """Return whether a form holds what the draft does, be it in lists or in tuples."""
+        return json.dumps(params, default=str) == json.dumps(self.params, default=str)
 
     def refused(self, why: str) -> None:
         """Be no definition after all, as when a condition names what there is not among the prices."""

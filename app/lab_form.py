@@ -109,9 +109,10 @@ def _legs(
 
 
 def legs_of(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of the table of legs that name a symbol; what is not given is left out."""
+    """Return the rows of the table of legs that name a symbol; a weight that is not given is left to the kind."""
     rows = table[table["symbol"].notna() & (table["symbol"] != "")]
-    return [{name: row[name] for name in _LEG_COLUMNS if pd.notna(row[name])} for _, row in rows.iterrows()]
+    legs = [{name: row[name] if pd.notna(row[name]) else None for name in _LEG_COLUMNS} for _, row in rows.iterrows()]
+    return [{name: value for name, value in leg.items() if name != "weight" or value is not None} for leg in legs]
 
 
 def _timing_kind(kind: Kind, before: str, key: str) -> str:
@@ -203,6 +204,7 @@ def _stops(kind: Kind, timing: str, before: Mapping[str, Any], key: str) -> dict
             index=words.index(now if isinstance(now, str) else _AFTER),
             format_func=called,
             key=f"{key}-reentry",
+            width=200,
             help="After a stop. A reset is that the decision has been flat or has turned around.",
         )
         if again == _AFTER:

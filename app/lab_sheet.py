@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from app import layout
@@ -47,7 +48,7 @@ def record(trial: Trial, prices: Prices) -> None:
     run = trial.run
     layout.verdict(run.verdict.outcome, run.verdict.sentence, run.hindsight)
     st.caption(keep(trials, prices.source).sentence)
-    rows = {str(key): (value, low, high, int(n)) for key, value, low, high, n, _ in run.metrics.itertuples()}
+    rows = _rows(run.metrics)
     layout.key_metrics(rows, KEY_METRICS)
     chart(trial.sheet.growth(), "growth")
     sections: dict[str, Callable[[], None]] = {
@@ -58,7 +59,7 @@ def record(trial: Trial, prices: Prices) -> None:
         "Legs & reasons": lambda: legs(trial),
         "Costs": lambda: costs(trial),
         "Exposure": lambda: exposure(trial),
-        "Metrics": lambda: layout.metrics_table(rows),
+        "Metrics": lambda: metrics(trial),
         "Factors": lambda: factors(trial),
         "Checks": lambda: layout.checks((c.outcome, c.title, c.sentence) for c in run.verdict.checks),
         "Signal": lambda: signal(trial),
@@ -80,6 +81,18 @@ def _told(draw: Callable[[], None]) -> Callable[[], None]:
             st.info(str(error), icon=":material/info:")
 
     return drawn
+
+
+def _rows(table: pd.DataFrame) -> dict[str, tuple[float, float, float, int]]:
+    """Return a table of metrics as the page draws it."""
+    return {str(key): (value, low, high, int(n)) for key, value, low, high, n, _ in table.itertuples()}
+
+
+def metrics(trial: Trial) -> None:
+    """Draw every metric, and those against holding."""
+    layout.metrics_table(_rows(trial.run.metrics))
+    st.markdown("**Against buying the same symbols in equal parts and holding them**")
+    layout.metrics_table(_rows(trial.sheet.beside_holding()), "beside-holding")
 
 
 def drawdowns(trial: Trial) -> None:
@@ -109,6 +122,7 @@ def costs(trial: Trial) -> None:
     sheet = trial.sheet
     st.markdown(f"**{sheet.break_even()}**")
     st.caption(trial.paid.replace("$", "\\$"))
+    st.caption(sheet.capacity().replace("$", "\\$"))
     chart(sheet.costs(), "cost-parts")
     chart(sheet.delay(), "delay")
     if (band := sheet.same_bar()) is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.layout import AMOUNT, SIGNED, chart, plain, table
+from app.layout import AMOUNT, PERCENT, SIGNED, chart, plain, table
 from quantlib.charts.numbers import money, number, ratio, span
 from quantlib.conditions import Trace
 from quantlib.metrics import METRICS
@@ -22,8 +22,8 @@ GROUP_TRADES: dict[str, Any] = {
     "sessions": ("Sessions", "%,d"),
     "pnl": ("Profit ($)", "%,.0f"),
     "return": ("Of its base", SIGNED),
-    "mae": ("Worst on the way", SIGNED),
-    "mfe": ("Best on the way", SIGNED),
+    "mae": ("Worst on the way", PERCENT),
+    "mfe": ("Best on the way", PERCENT),
     "exit_reason": "Ended by",
     "base": ("Base ($)", "%,.0f"),
     "fees": ("Fees ($)", "%,.2f"),

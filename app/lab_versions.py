@@ -43,8 +43,10 @@ def versions(draft: Draft, saved: frozenset[str], paid: Costs | None, start: Dat
     table(shown[::-1], VERSIONS, "versions", hide_index=True)
     numbers = [one.version for one in kept][::-1]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        old = st.selectbox("Compare version", numbers, index=min(1, len(numbers) - 1), key="version-a", width=160)
-        new = st.selectbox("with version", numbers, key="version-b", width=160)
+        old = st.selectbox(
+            "Compare version", numbers, index=min(1, len(numbers) - 1), key=f"version-a-{name}-{len(kept)}", width=160
+        )
+        new = st.selectbox("with version", numbers, key=f"version-b-{name}-{len(kept)}", width=160)
         asked = st.button("Compare", icon=":material/compare_arrows:", disabled=old == new, key="compare",
                           help="Runs both where they have not been run, which counts as tries.")  # fmt: skip
         if st.button(f"Open version {new}", icon=":material/edit:", key="open-version"):

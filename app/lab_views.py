@@ -96,7 +96,7 @@ def form(draft: Draft, found: Prices) -> None:
         st.info(f"The text is no definition yet, so the form shows the last one that was. {kept}")
     with st.container(border=True):
         held = definition_form(draft, found.symbols)
-    if draft.text is None or held != draft.params:
+    if draft.text is None or not draft.holds(held):
         draft.typed(held)
         judge(draft, found)
         if draft.fault:

@@ -87,7 +87,7 @@ pd.DataFrame({"value (95 % interval)": table})
 
 # %%
 worlds = {simulator: simulate_strategy(session, strategy, simulator, name=name) for simulator in SIMULATORS}
-figures = recommendation_figures(name, strategy.explain(run.panel), run.result, holding, list(worlds.values()))
+figures = recommendation_figures(name, strategy.explain(run.panel), run.result, list(worlds.values()))
 figures["outlook"].show(config=PLOTLY_CONFIG)
 figures["outcomes"].show(config=PLOTLY_CONFIG)
 

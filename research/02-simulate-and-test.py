@@ -208,7 +208,8 @@ outcomes = pd.DataFrame(
         for name, (ends, bounds) in rows.items()
     }
 ).T
-cost = 2 * past.result.turnover * past.costs.per_side * horizon / past.result.periods_per_year
+side = max(own.usual_side for own in past.costs.values())
+cost = 2 * past.result.turnover * side * horizon / past.result.periods_per_year
 print(f"{horizon} sessions. Trading as much as it did in the past costs {percent(cost, 2)} over that time.")
 drawn = {name: simulated[name].returns for name in ("bootstrap", "Brownian motion without drift")}
 outcome_histogram(drawn, horizon=horizon).show(config=PLOTLY_CONFIG)

@@ -84,7 +84,7 @@ def weights_of(panel: Panel) -> dict[str, pd.DataFrame]:
     known = month.notna().all(axis=1) & (close.index.to_series().dt.month.diff() != 0)
     ranked = ((month > 15).astype(float) - (month <= 5).astype(float)).where(known).ffill().fillna(0.0) / 10.0
     return {
-        "20 stocks of one account, in equal parts while above": above / 20.0,
+        "20 stocks of one account, 4 % of it in each while above": above / 25.0,
         "20 stocks of one account, five long and five short, monthly": ranked,
     }
 

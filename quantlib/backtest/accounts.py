@@ -159,8 +159,9 @@ def equities_of(
             "they must be [accounts, legs, bars] and [accounts, legs]."
         )
     limits = limits or Limits()
-    targets = np.ascontiguousarray(targets)
-    columns = np.ascontiguousarray(columns, dtype=np.int64)
+    # Also writable, or numba would compile all of it once more for arrays that are not.
+    targets = np.require(targets, np.float64, ["C", "W"])
+    columns = np.require(columns, np.int64, ["C", "W"])
     if not surely_within(targets, limits):
         targets = np.stack([capped([targets[a]], [columns[a]], limits)[0] for a in range(n)])
     each = [stops] * n if isinstance(stops, Stops) else list(stops or ())

@@ -128,13 +128,13 @@ def deviation_nb(s: State, g: int, row: int) -> float:
     """Return the daily standard deviation of a row's weights over their gross, NaN where it cannot be told."""
     bars, group, gross = s.market.bars, s.groups[g], 0.0
     for i in range(group["first"], group["end"]):
-        gross += abs(s.targets[i, row])
+        gross += 0.0 if s.legs[i]["gone"] else abs(s.targets[i, row])
     n, mean, squares = 0, 0.0, 0.0
     for t in range(max(row - LEARN + 1, 1), row + 1):
         earned = 0.0
         for i in range(group["first"], group["end"]):
             column = s.legs[i]["column"]
-            if s.targets[i, row] != 0.0:
+            if s.targets[i, row] != 0.0 and not s.legs[i]["gone"]:
                 now = bars[CLOSE, column, t]
                 if len(bars) > SPLIT:
                     now = now * bars[SPLIT, column, t] + bars[SPLIT, column, t] * bars[DIVIDEND, column, t]

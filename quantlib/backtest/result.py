@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from quantlib.metrics import account_summary, summary, turnover
+from quantlib.metrics import account_summary, summary, trade_summary, turnover
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,16 @@ class BacktestResult:
     def pnl_by_reason(self) -> pd.Series:
         """Profit of the groups' trades by the reason they ended, the one still open under "open"."""
         return self.group_trades.groupby("exit_reason")["pnl"].sum().rename("pnl")
+
+    @property
+    def trade_summary(self) -> pd.DataFrame:
+        """What the closed trades of all groups made, one metric a row, with intervals.
+
+        See Also
+        --------
+        quantlib.metrics.trade_summary
+        """
+        return trade_summary(self.group_trades, periods_per_year=self.periods_per_year)
 
     @property
     def turnover(self) -> float:

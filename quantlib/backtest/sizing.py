@@ -134,13 +134,19 @@ def _hrp(window: FloatArray, own: FloatArray, sizing: Sizing, periods_per_year: 
 def _to_target(
     window: FloatArray, own: FloatArray, optimizer: Any, sizing: Sizing, periods_per_year: float
 ) -> FloatArray:
-    """Return the optimizer's mix of the groups, scaled as a whole to the volatility target."""
+    """Return the optimizer's mix of the groups, scaled as a whole to the volatility target.
+
+    A group that stood still in the sessions all of them share, though not before, keeps its plain share.
+    """
     shared = window[np.isfinite(window).all(axis=1)] * own
-    if len(shared) < FEWEST or shared.shape[1] < 2:
+    moved = np.flatnonzero(np.std(shared, axis=0) > 1e-12) if len(shared) >= FEWEST else np.empty(0, dtype=np.int64)
+    if len(moved) < 2:
         return _volatility(window, own, sizing, periods_per_year)
-    weights = np.asarray(optimizer.fit(shared).weights_, dtype=np.float64)
-    yearly = np.std(shared @ weights, ddof=1) * np.sqrt(periods_per_year)
-    return np.asarray(own * weights * sizing.volatility / yearly)
+    weights = np.asarray(optimizer.fit(shared[:, moved]).weights_, dtype=np.float64)
+    yearly = np.std(shared[:, moved] @ weights, ddof=1) * np.sqrt(periods_per_year)
+    out = own.copy()
+    out[moved] = own[moved] * weights * sizing.volatility / yearly
+    return out
 
 
 METHODS: dict[str, Callable[[FloatArray, FloatArray, Sizing, float], FloatArray]] = {

@@ -133,7 +133,7 @@ class Chunk:
                 groups,
                 legs[:, None] if alone else legs[None, :],
                 stops=stops,
-                spread_z=self._spread(strategy, stops, panel, accounts),
+                spread_z=self._spread(strategy, stops, panel, accounts, warm.memo),
                 linked=strategy.linked,
                 limits=rules.limits,
                 cash=rules.cash,
@@ -156,7 +156,7 @@ class Chunk:
                 warm.grounds[key] = _Ground(panel, market, plain(market), bool(exact), panel.periods_per_year)
             return warm.grounds[key]
 
-    def _spread(self, strategy: Strategy, stops: Stops, panel: Panel, accounts: int) -> FloatArray | None:
+    def _spread(self, strategy: Strategy, stops: Stops, panel: Panel, accounts: int, memo: Memo) -> FloatArray | None:
         if stops.watch == "intrabar" and len(strategy.symbols) > 1 and accounts == 1:
             raise StrategyError(
                 f"Stops within the bar are for one leg, and {strategy.title} has {len(strategy.symbols)}. "
@@ -164,7 +164,7 @@ class Chunk:
             )
         if stops.spread_z is None:
             return None
-        spread = strategy.spread_z(panel)
+        spread = strategy.spread(panel, memo)
         if spread is None:
             raise StrategyError(f"{strategy.title} has a spread stop but no spread. Leave the stop out.")
         return np.repeat(spread[None, :], accounts, axis=0)

@@ -163,5 +163,7 @@ def _put(data: dict[str, Any], path: Sequence[str], value: Any, name: str) -> No
             inner[key] = value
             return
         below = inner[key] if isinstance(inner, list) else inner.get(key)
+        if not isinstance(below, dict | list | tuple | None):
+            raise StrategyError(f"{name}: {'.'.join(path[: k + 1])} is {below!r} and has nothing inside to set.")
         inner[key] = {} if below is None else list(below) if isinstance(below, list | tuple) else dict(below)
         inner = inner[key]

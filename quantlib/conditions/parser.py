@@ -143,6 +143,8 @@ class _Builder:
                 else f'A symbol is followed by its field, as in "{parts[0]}".close.'
             )
             raise self.error(problem, span)
+        if len(parts) > 1 and parts[0].isupper() and (near := nearest(parts[-1], FIELDS)).startswith("Did"):
+            raise self.error(f"{parts[-1]} is not a field of a symbol. {near}", span)
         if name in FIELDS:
             return Field(name, span=span)
         if name in CALENDAR:

@@ -326,8 +326,8 @@ OF_RETURNS: dict[str, Metric] = {
         annualised=False,
         kernel=value_at_risk_of,
         differs=(
-            "quantstats assumes a normal distribution and gives a return, so a loss is negative; here an observed "
-            "return, and a loss is positive."
+            "quantstats assumes a normal distribution, empyrical interpolates between two returns, and both give a "
+            "return, so a loss is negative; here an observed return, and a loss is positive."
         ),
     ),
     "expected_shortfall": Metric(
@@ -342,7 +342,8 @@ OF_RETURNS: dict[str, Metric] = {
         kernel=expected_shortfall_of,
         differs=(
             "quantstats assumes a normal distribution, and its historical method leaves out the part of the "
-            "quantile that lies in the tail; a loss is negative there and positive here."
+            "quantile that lies in the tail; empyrical counts the quantile whole; a loss is negative there and "
+            "positive here."
         ),
     ),
     "hit_rate": Metric(

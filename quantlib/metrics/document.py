@@ -46,14 +46,18 @@ to the months of the factors, months seen in part and periods without factors ar
 `quantlib.sources.french.french_factors()` has the three factors of Fama and French from 1926-07 to 2018-11.
 - `capacity(traded, equity, daily_amount)`: the equity at which square-root market impact eats a stated share of the \
 edge (Almgren, Thum, Hauptmann, Li 2005; Tóth et al. 2011).
+- `growth_band(returns)`: where growth of 1 lies in 95 % of resampled histories at each date.
+- `quantlib.backtest.fragility`: `break_even_cost`, the cost a side at which the edge is gone; `delay_decay`, a metric \
+with its interval by sessions from decision to fill; `same_bar_band`, metrics if stop and target in one bar fall one \
+way or the other.
 - `equity_metrics_nb(equity, periods_per_year, first)`: total return, Sharpe ratio and maximum drawdown in one \
 compiled pass, for sweeps; the same numbers as the functions.
 """
 
 _UNLIKE = """## Where quantstats and empyrical differ
 
-Compared with quantstats 0.0.86 in the tests: what is not listed is the same to 1e-9 where quantstats has it. \
-empyrical is compared by its published formulas.
+Compared with quantstats 0.0.86 and with the published formulas of empyrical in the tests: what is not listed is the \
+same to 1e-9 where they have it.
 
 | Metric | Difference, and why |
 |---|---|

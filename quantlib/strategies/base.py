@@ -107,6 +107,10 @@ class Strategy(BaseModel):
         """
         return self.targets(panel)[list(self.symbols)].to_numpy(dtype=np.float64)
 
+    def spread(self, panel: Panel, memo: Memo) -> FloatArray | None:
+        """Return `spread_z`, for sweeps: a family may take from `memo` what other parameter sets have computed."""
+        return self.spread_z(panel)
+
     def weights_alone(self, panel: Panel, memo: Memo) -> FloatArray:
         """Return for each symbol the weights it would have if it were the only one [time x self.symbols].
 

@@ -62,11 +62,7 @@ def group_course(group: Group, panel: Panel, memo: Memo) -> Course:
     """Return the course of a group on a panel that has its inputs; what other definitions share comes from the memo."""
     if isinstance(group.timing, Rank):
         return _ranked(group, group.timing, panel)
-    legs = panel.select(group.symbols).complete()
-    log = np.log(legs.close)
-    shared = ("group", group.kind, group.legs, group.hedge.model_copy(update={"rehedge": "entry"}))
-    key = (*shared, group.spread_lookback, group.reads_spread)
-    measured, found, usable = memo.get(key, lambda: measure(group, legs))
+    legs, measured, found, usable = group_measured(group, panel, memo)
     conditions: dict[str, FloatArray] = {}
     if isinstance(group.timing, Rules):
         conditions = _judged(group, group.timing, panel, measured)
@@ -81,15 +77,23 @@ def group_course(group: Group, panel: Panel, memo: Memo) -> Course:
     if isinstance(group.timing, Hold):
         renew = period_starts(legs.index, group.timing.every)
     elif group.hedge.rehedge == "entry":
-        renew = np.zeros(len(log), dtype=np.bool_)
+        renew = np.zeros(len(legs), dtype=np.bool_)
     else:
         renew = period_starts(legs.index, group.hedge.rehedge)
     side, row = walk_nb(go_long, go_short, leave_long, leave_short, usable, renew, group.min_hold)
-    weights = np.zeros(log.shape)
+    weights = np.zeros(legs.close.shape)
     on = row >= 0
     at = row[on]
     weights[on] = side[on, None] * unit[at] * (group.capital * scale[at])[:, None]
     return _course(legs, group, measured, found, usable, conditions, side, row, weights)
+
+
+def group_measured(group: Group, panel: Panel, memo: Memo) -> tuple[Panel, pd.DataFrame, FloatArray, BoolArray]:
+    """Return the sessions on which all legs are known, and what `measure` finds there; from the memo if it is there."""
+    legs = memo.get(("complete", group.symbols), lambda: panel.select(group.symbols).complete())
+    shared = ("group", group.kind, group.legs, group.hedge.model_copy(update={"rehedge": "entry"}))
+    key = (*shared, group.spread_lookback, group.reads_spread)
+    return legs, *memo.get(key, lambda: measure(group, legs))
 
 
 def _course(

@@ -120,7 +120,7 @@ def check_symbols(strategy: Strategy, known: Iterable[str]) -> None:
     places += [(f"{strategy.title} reads", symbol) for symbol in strategy.inputs]
     for place, symbol in places:
         if symbol not in there:
-            raise StrategyError(f"{place} {symbol!r}, of which nothing is known. {nearest(symbol, there)}")
+            raise StrategyError(f"{place} {symbol!r}, which is not known. {nearest(symbol, there)}")
 
 
 def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:

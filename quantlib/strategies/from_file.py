@@ -8,16 +8,20 @@ import inspect
 import json
 import sys
 import traceback
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
+import pandas as pd
 from pydantic import ValidationError
 
-from quantlib.errors import QuantError, StrategyError
+from quantlib.errors import QuantError, StrategyError, nearest
 from quantlib.strategies import STRATEGIES
 from quantlib.strategies.base import Strategy
 from quantlib.strategies.refusal import refusal
+from quantlib.types import Panel
 
 NAME = "strategy"
 """What a file calls the definition it means."""
@@ -116,8 +120,42 @@ def _run(text: str, file: str) -> ModuleType:
         raise StrategyError(f"{file}, line {_failed_at(error, file)}: {_what(error)}") from None
     for family in _written(module):
         family.source_code = text
+        if "decide" in vars(family) and not getattr(family.decide, "__isabstractmethod__", False):
+            setattr(family, "decide", _guarded(family.decide, file))  # noqa: B010  a method cannot be assigned to
         copyreg.pickle(family, _packed)
     return module
+
+
+def _guarded(decide: Callable[[Any, Panel], Any], file: str) -> Callable[[Any, Panel], pd.DataFrame]:
+    """Return a strategy's `decide`, whose faults are told with the file and the line."""
+
+    @wraps(decide)
+    def guarded(self: Strategy, panel: Panel) -> pd.DataFrame:
+        try:
+            weights = decide(self, panel)
+        except QuantError:
+            raise
+        except Exception as error:
+            raise StrategyError(f"{file}, line {_failed_at(error, file)}: {_what(error)}") from error
+        if fault := _fault(weights, self.symbols, panel.index):
+            raise StrategyError(f"{file}, line {inspect.unwrap(decide).__code__.co_firstlineno}: decide gives {fault}")
+        return cast(pd.DataFrame, weights)
+
+    return guarded
+
+
+def _fault(weights: object, symbols: tuple[str, ...], sessions: pd.DatetimeIndex) -> str:
+    """Return what is wrong with decided weights, which would else be zero without a word; empty where nothing is."""
+    if not isinstance(weights, pd.DataFrame):
+        return f"a {type(weights).__name__}; accepted: a DataFrame of weights, one row a session, one column a symbol."
+    if strange := [name for name in weights.columns if name not in symbols]:
+        return f"weights of {strange[0]!r}, which is not among its symbols. {nearest(str(strange[0]), symbols)}"
+    if not weights.index.isin(sessions).all():
+        day = weights.index[~weights.index.isin(sessions)][0]
+        return f"weights on {day}, which is no session of the panel. Use the panel's own index."
+    if text := [name for name, kind in weights.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]:
+        return f"weights of {text[0]!r} that are no numbers but {weights[text[0]].dtype}."
+    return ""
 
 
 def _written(module: ModuleType) -> list[type[Strategy]]:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from quantlib.conditions import Condition
 from quantlib.risk import Stops
 from quantlib.strategies.base import Explanation, Strategy
-from quantlib.strategies.course import Course, group_course
+from quantlib.strategies.course import Course, group_course, group_measured
 from quantlib.strategies.fitting import a_kind, check_signs, faults
 from quantlib.strategies.legs import (
     FITTED,
@@ -105,7 +105,7 @@ class Group(Strategy):
         if twice := next((s for i, s in enumerate(symbols) if s in symbols[:i]), None):
             at = symbols.index(twice)
             raise ValueError(
-                f"legs.{symbols.index(twice, at + 1)}.symbol is {twice}, which is legs.{at} already; "
+                f"legs.{symbols.index(twice, at + 1)} is {twice}, which is legs.{at} already; "
                 "each symbol may stand once"
             )
         usual = USUAL_WEIGHTS.get(kind, (1.0,) * len(legs))
@@ -194,10 +194,14 @@ class Group(Strategy):
 
         None where nothing hangs on it; NaN where a leg's price is unknown, or the window is not full.
         """
+        return self.spread(panel.select(self.inputs), Memo()) if self.reads_spread else None
+
+    def spread(self, panel: Panel, memo: Memo) -> FloatArray | None:
+        """Return `spread_z`, of which definitions on the same legs share all but the windows."""
         if not self.reads_spread:
             return None
-        course = self.course(panel)
-        z: FloatArray = course.measured["z"].reindex(panel.index).to_numpy(dtype="float64", copy=True)
+        measured = group_measured(self, panel, memo)[1]
+        z: FloatArray = measured["z"].reindex(panel.index).to_numpy(dtype="float64", copy=True)
         return z if self.legs[0].weight > 0 else -z
 
     def weights(self, panel: Panel, memo: Memo) -> FloatArray:

@@ -61,8 +61,7 @@ LIBRARY: dict[str, Definition] = {
     "Factor ETF switch": Definition(
         Rotation(),
         why="Styles come into fashion and go out of it over months, so the style that has led lately tends to lead on.",
-        reference="Jegadeesh and Titman (1993), Returns to buying winners and selling losers: implications for stock "
-        "market efficiency, Journal of Finance 48",
+        reference="Barberis and Shleifer (2003), Style investing, Journal of Financial Economics 68",
     ),
     "Turn of the month": Definition(
         Group(
@@ -106,7 +105,8 @@ LIBRARY: dict[str, Definition] = {
             volatility_target=VolatilityTarget(annual=0.15, lookback=20),
         ),
         why="A price outside the range of the last weeks says that the balance has gone, and trends begin that way.",
-        reference="Donchian (1960), High finance in copper, Financial Analysts Journal 16",
+        reference="Lukac, Brorsen and Irwin (1988), A test of futures market disequilibrium using twelve different "
+        "technical trading systems, Applied Economics 20",
     ),
     "Bollinger reversion": Definition(
         Group(
@@ -167,8 +167,8 @@ LIBRARY: dict[str, Definition] = {
             timing=Rank(by="-std(roc(close, 1), 126)", top=4),
         ),
         why="Many may not borrow and overpay for wild shares instead; calm ones have paid as much for less risk.",
-        reference="Ang, Hodrick, Xing and Zhang (2006), The cross-section of volatility and expected returns, Journal "
-        "of Finance 61",
+        reference="Blitz and van Vliet (2007), The volatility effect: lower risk without lower return, Journal of "
+        "Portfolio Management 34",
     ),
     "Short-term reversal": Definition(
         Group(
@@ -177,7 +177,7 @@ LIBRARY: dict[str, Definition] = {
             timing=Rank(by="-roc(close, 5)", top=3, every="weekly"),
         ),
         why="The worst of a week has often been pressed down by sellers in a hurry, and comes back when they are done.",
-        reference="Jegadeesh (1990), Evidence of predictable behavior of security returns, Journal of Finance 45",
+        reference="Lehmann (1990), Fads, martingales, and market efficiency, Quarterly Journal of Economics 105",
     ),
     "Coke against Pepsi with drift": Definition(
         Group(

@@ -93,7 +93,8 @@ def read_plain(text: str) -> tuple[Any, dict[Path, int]]:
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
         if mark is None:
             raise StrategyError(f"The document is not YAML: {what}.") from None
-        raise _at(mark, f"this is not YAML: {what}.") from None
+        hint = " Indent with spaces." if "\\t" in what else ""
+        raise _at(mark, f"this is not YAML: {what}.{hint}") from None
 
 
 def _at(mark: Any, what: str) -> StrategyError:

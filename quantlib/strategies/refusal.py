@@ -70,9 +70,25 @@ def refusal(model: type[BaseModel], error: ValidationError, data: Mapping[str, A
     # A union of plain types says one thing for each of them.
     same = [fault for fault in faults if _path(fault["loc"], data, missing=False) == path]
     what = ", or ".join(dict.fromkeys(_words(fault["type"], fault["msg"], fault.get("ctx", {})) for fault in same))
+    if nearer := _nearer(path, what, data):
+        return nearer
     # What is wrong between parts of a whole names them itself; all of the whole again would only hide it.
     told = not path or (first["type"] == "value_error" and _is_nested(first["input"]))
     return Refusal(path, what if told else f"{what} (got {shown(first['input'])})")
+
+
+def _nearer(path: Path, what: str, data: Any) -> Refusal | None:
+    """Return the fault at the place its own words begin with, where the data has that; None where not.
+
+    What a whole has to say of one of its parts begins with the part: "stops.time (20) must be above ...".
+    """
+    for part in path:
+        data = data[part]
+    place, _, rest = what.partition(" ")
+    parts = place.split(".")
+    loc = [int(part) if part.isdigit() else part for part in (parts[1:] if parts[:1] == [*path[-1:]] else parts)]
+    found = _path(loc, data, missing=False)
+    return Refusal((*path, *found), rest) if loc and len(found) == len(loc) else None
 
 
 def shown(value: Any) -> str:

@@ -16,6 +16,7 @@ from quantlib.sources import SOURCES
 from quantlib.store import RunRecord, coverage, read_panel, read_runs, save_runs, save_strategies
 from quantlib.store.canonical import FRESH_DAYS, LONG_DAYS
 from quantlib.strategies import Strategy
+from quantlib.strategies.fitting import check_symbols
 from quantlib.types import DateLike, Panel
 from quantlib.validation import Verdict, validate
 from quantlib.workflows.definitions import daily, record_of
@@ -187,7 +188,8 @@ def backtest_strategy(
     cash, lag
         What the account begins with, and sessions from a decision to its fill.
     """
-    check_symbols(strategy, coverage(session.store)["symbol"])
+    if not (bars := coverage(session.store)).empty:
+        check_symbols(strategy, bars["symbol"])
     costs = costs or usual_costs(session, strategy.inputs)
     name = name or strategy.title
     panel = shared_panel(session, strategy.inputs, start, end, as_of)

@@ -37,10 +37,12 @@ from quantlib.metrics import (
     growth_band,
     monthly_table,
     rolling,
+    summary,
     trade_summary,
 )
 from quantlib.sources.french import FACTORS, RISK_FREE, french_factors
 from quantlib.strategies import Explanation
+from quantlib.workflows.capacity import capacity_in_words
 from quantlib.workflows.opened_trade import OpenedTrade, open_trade
 from quantlib.workflows.research import StrategyRun
 
@@ -217,15 +219,32 @@ class TearSheet:
         return self._once("same bar", find)
 
     def fragility(self) -> tuple[str, ...]:
-        """Return in sentences at what cost the edge is gone, and what stop and target in one bar leave open."""
+        """Return in sentences what cost takes the edge, how large it scales, and what one bar leaves open."""
         band = self.same_bar()
         if band is None:
-            return self.break_even(), "It has no stop and target that could meet in one bar."
+            return self.break_even(), self.capacity(), "It has no stop and target that could meet in one bar."
         ways = "; ".join(
             f"{title.lower()} {first} with the stop first and {second} with the target first"
             for title, first, second in band.itertuples(index=False)
         )
-        return self.break_even(), f"Daily bars do not say which of stop and target in one bar came first: {ways}."
+        one_bar = f"Daily bars do not say which of stop and target in one bar came first: {ways}."
+        return self.break_even(), self.capacity(), one_bar
+
+    def capacity(self) -> str:
+        """Return how large an account could follow it, in a sentence."""
+        return self._once("capacity", lambda: capacity_in_words(self.run))
+
+    def beside_holding(self) -> pd.DataFrame:
+        """Return the metrics against holding its symbols in equal parts, as `run.metrics` are of the account."""
+
+        def compare() -> pd.DataFrame:
+            held = self.holding.pct_change().fillna(0.0)
+            keys = [key for key, metric in METRICS.items() if metric.made_from == "benchmark"]
+            year = self.run.result.periods_per_year
+            own = self.run.result.returns.loc[held.index]
+            return summary(own, periods_per_year=year, benchmark=held, keys=keys, seed=self.seed)
+
+        return self._once("beside holding", compare)
 
     def factors(self) -> FactorRegression:
         """Return what the record owes to the three factors of Fama and French, by month.

@@ -31,7 +31,9 @@ def form(family: str, params: dict[str, object], symbols: list[str]) -> None:
     from quantlib.strategies import build
 
     draft = st.session_state.setdefault("draft", Draft("It", build(family, params)))
-    draft.typed(definition_form(draft, symbols))
+    held = definition_form(draft, symbols)
+    st.session_state["held"] = held
+    draft.typed(held)
 
 
 def terms() -> None:
@@ -83,6 +85,7 @@ def test_untouched_it_holds_the_definition_it_started_from(name: str) -> None:
     page = opened(base(name))
     draft = draft_of(page)
     assert build(draft.family, draft.params) == base(name)
+    assert draft.holds(page.session_state["held"])  # so that looking at the form is not taken for a change
     assert (draft.strategy, draft.fault, draft.changed, draft.turn) == (base(name), "", False, 1)
     page.run()
     assert draft_of(page).strategy == base(name)
@@ -200,7 +203,7 @@ def test_a_fault_names_place_what_came_and_what_is_accepted_and_goes_when_mended
     widget(page, "band-exit").set_value(3.0).run()
     draft = draft_of(page)
     assert draft.strategy is None
-    assert draft.fault == "Group: timing exit (3) must be below entry (2), else a trade would end where it starts"
+    assert draft.fault == "Group: timing.exit (3) must be below entry (2), else a trade would end where it starts"
     assert draft.params["timing"]["exit"] == 3.0  # what was typed stays
     widget(page, "band-entry").set_value(4.0).run()
     assert draft_of(page).fault == ""
@@ -263,11 +266,14 @@ def test_bounds_of_a_field_are_bounds_of_its_box() -> None:
     assert (loss.min, loss.max, loss.value) == (0.0, 10.0, None)
 
 
-def test_legs_without_a_symbol_are_left_out_and_so_is_what_is_not_given() -> None:
+def test_legs_without_a_symbol_are_left_out_and_so_is_a_weight_that_is_not_given() -> None:
     table = pd.DataFrame(
         {"symbol": ["KO", None, "", "PEP"], "weight": [1.0, 2.0, 3.0, None], "duration": [None, None, None, 4.5]}
     )
-    assert legs_of(table) == [{"symbol": "KO", "weight": 1.0}, {"symbol": "PEP", "duration": 4.5}]
+    assert legs_of(table) == [
+        {"symbol": "KO", "weight": 1.0, "duration": None},
+        {"symbol": "PEP", "duration": 4.5},
+    ]
 
 
 def costs_page(**query: str) -> AppTest:

@@ -457,7 +457,8 @@ class Account:
 
     def daily_volatility(self, state: State) -> float:
         """Return the group's standard deviation as of the decision last filled, NaN where too little is known."""
-        weights, row = state.last_filled
+        decided, row = state.last_filled
+        weights = {s: w for s, w in decided.items() if s not in self.gone}
         gross = sum(abs(w) for w in weights.values())
         days: list[float] = []
         for t in range(max(1, row - VOLATILITY_BARS + 1), row + 1):

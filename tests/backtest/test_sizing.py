@@ -90,6 +90,20 @@ def test_too_short_a_record_keeps_the_plain_share(results: pd.DataFrame) -> None
     assert shares(idle, method="volatility")["b"].iloc[-1] == OWN[1]
 
 
+@pytest.mark.parametrize("method", ["risk_parity", "hrp"])
+def test_a_group_that_stands_still_while_all_are_there_keeps_its_plain_share(
+    results: pd.DataFrame, method: str
+) -> None:
+    still = results.copy()
+    still.loc[DAYS[:600], "c"] = np.nan  # the latest 100 sessions are all they share
+    still.loc[DAYS[600:], "a"] = 0.0
+    got = shares(still, method=method, largest=10).iloc[-1]
+    assert got["a"] == OWN[0]
+    begin = last_window(still).index[-1]
+    mixed = (still.loc[DAYS[600] : begin, ["b", "c"]] * got[["b", "c"]]).sum(axis=1)
+    assert mixed.std() * np.sqrt(252) == pytest.approx(0.10, rel=1e-9)
+
+
 @pytest.mark.parametrize("method", ["volatility", "kelly", "risk_parity", "hrp"])
 def test_only_the_past_counts(results: pd.DataFrame, method: str) -> None:
     whole = shares(results, method=method, correlation_cap=0.7)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from quantlib.costs import Costs
 from quantlib.errors import DataError, StrategyError
 from quantlib.metrics import METRICS
 from quantlib.risk import Execution, Limits, Stops
-from quantlib.strategies import MACross, Pair, Rotation, Strategy
+from quantlib.strategies import READY, Group, MACross, Pair, Rotation, Strategy
 from quantlib.strategies.memo import Memo
 from quantlib.types import FloatArray, Panel
 
@@ -148,6 +149,88 @@ def test_every_family_can_be_swept_on_any_engine(strategy: Strategy, panel: Pane
     pd.testing.assert_frame_equal(one.table, two.table, check_exact=True)
     pd.testing.assert_frame_equal(one.table, three.table, check_exact=True)
     assert list(one.table[first]) == [values[1] for values in product(*grid.values())]
+
+
+LEVELS = {"stops.loss": [None, 0.03], "capital": [0.5, 1.0]}
+OF_READY: dict[str, dict[str, list[Any]]] = {
+    "Large-cap trend": {"fast": [10, 20], "slow": [50, 100], "stops.trailing": [None, 0.1]},
+    "Coke against Pepsi": {"entry": [1.0, 1.5], "lookback": [40, 60]},
+    "Exxon against Chevron": {
+        "timing.entry": [1.0, 1.5],
+        "stops.spread_z": [None, 2.0],
+        "hedge.method": ["ols", "tls"],
+    },
+    "Coke against Pepsi with drift": {"timing.lookback": [40, 60], "direction": ["both", "long"]},
+    "Drug makers' fly": {"timing.entry": [1.5], "legs.1.weight": [-2.0, -1.5], "min_hold": [0, 10]},
+    "Sector switch": LEVELS,
+    "Donchian channel": LEVELS,
+    "RSI-2": {"timing.long": ["rsi(close, 2) < 10", "rsi(close, 2) < 30"], "stops.time": [None, 4]},
+    "Momentum rotation": {"timing.top": [1, 3], **LEVELS},
+    "Volatility-managed shares": {"volatility_target.annual": [0.08, 0.15], "hedge.lookback": [30, 63]},
+    "Turn of the month": LEVELS,
+}
+
+
+@pytest.mark.parametrize("name", OF_READY)
+def test_a_ready_definition_is_swept_as_it_is_run(name: str, stocks: Panel) -> None:
+    ready, panel = READY[name], stocks.tail(650)
+    found = sweep(ready, OF_READY[name], panel, metrics=MANY, workers=2)
+    assert found.table["total_return"].nunique() > 1
+    assert len(found.table) + len(found.invalid) == prod(map(len, OF_READY[name].values()))
+    for row in found.table.index:
+        one = found.definition(row)
+        strategy = one.strategy
+        if one.stops != strategy.risk:
+            assert_equal_to_runs(found, panel)
+            continue
+        summary = run_strategy(strategy, panel.select(strategy.inputs)).summary(samples=0)["value"]
+        for key in MANY:
+            assert found.table.loc[row, key] == pytest.approx(summary[key], rel=1e-9, abs=1e-12, nan_ok=True), (
+                row,
+                key,
+            )
+
+
+def test_parts_of_a_definition_are_set_by_their_path(stocks: Panel) -> None:
+    group = Group(legs=("KO", "PEP"), timing={"kind": "band", "entry": 1.5, "exit": 0.0, "lookback": 40})
+    grid = {"timing.entry": [0.4, 1.5], "timing.exit": [0.0, 0.5], "legs.1.symbol": ["PEP", "WMT"]}
+    found = sweep(group, grid, stocks.tail(400))
+    assert {tuple(found.definition(row).strategy.symbols) for row in found.table.index} == {
+        ("KO", "PEP"),
+        ("KO", "WMT"),
+    }
+    assert sorted(set(zip(found.table["timing.entry"], found.table["timing.exit"], strict=True))) == [
+        (0.4, 0.0),
+        (1.5, 0.0),
+        (1.5, 0.5),
+    ]
+    assert found.done
+    assert found.invalid["reason"].str.contains(r"timing\.exit \(0\.5\) must be below entry \(0\.4\)").all()
+    assert group.timing.entry == 1.5
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        ({"timing.enrty": [1.0]}, "timing.enrty is not a parameter. Did you mean entry"),
+        ({"timing.entry.deep": [1.0]}, "timing.entry is 2.0 and has nothing inside"),
+        ({"legs.5.weight": [1.0]}, "there is no '5' in a list of 2"),
+        ({"hedge.method": ["olds"]}, "hedge.method should be 'fixed', 'dollar_neutral', 'ols'"),
+        ({"stops.los": [0.1]}, "stops.los is not a parameter. Did you mean loss"),
+        ({"family": ["pair"]}, "no parameter 'family'. Accepted: capital, direction, hedge"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused_with_its_place(grid: dict[str, Any], said: str, stocks: Panel) -> None:
+    with pytest.raises(StrategyError, match=said.replace(".", r"\.")):
+        sweep(Group(legs=("KO", "PEP")), grid, stocks.tail(300))
+
+
+def test_a_group_can_be_searched_by_path(stocks: Panel) -> None:
+    space = {"timing.entry": Between(0.8, 2.5), "hedge.method": ["ols", "tls", "kalman"], "stops.spread_z": [None, 3.0]}
+    group = Group(legs=("XOM", "CVX"), timing={"kind": "band", "lookback": 40})
+    found = search(group, space, stocks.tail(400), trials=12, workers=2)
+    assert found.n_tried + len(found.invalid) == 12
+    assert_equal_to_runs(found, stocks.tail(400))
 
 
 def test_what_cannot_be_is_listed_with_its_reason_and_not_run(panel: Panel) -> None:
@@ -303,6 +386,30 @@ def test_the_short_loop_is_the_kernel_to_the_last_bit(panel: Panel, *, short_too
     assert stopped > 30
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_the_short_loop_meets_a_level_exactly_where_the_kernel_does(seed: int) -> None:
+    """Prices on a coarse grid and round levels: results that are equal to a stop to the last bit are common."""
+    rng = np.random.default_rng(seed)
+    days = pd.bdate_range("2020-01-01", periods=500)
+    steps = rng.choice([-10.0, -5.0, 0.0, 0.0, 5.0, 10.0], (len(days), 6))
+    close = pd.DataFrame(100.0 + np.abs(np.cumsum(steps, axis=0)), days, list("ABCDEF"))
+    market = prepare(Panel.from_frames(close), Costs(**dict.fromkeys(Costs.model_fields, 0.0)))
+    targets = np.repeat(rng.choice([0.0, 0.5, 1.0, -0.5], (6, 50), p=[0.3, 0.2, 0.4, 0.1]), 10, axis=1)
+    stops = Stops(
+        loss=rng.choice([0.05, 0.1, 0.2]),
+        profit=rng.choice([None, 0.1, 0.25]),
+        trailing=rng.choice([None, 0.05, 0.1, 0.15]),
+        time=rng.choice([None, 1, 6]),
+        reentry=["reset", "next", 3][seed % 3],
+    )
+    limits = Limits(drawdown=rng.choice([None, 0.05, 0.1, 0.25]), cool_down=int(rng.integers(1, 30)))
+    how = {"stops": stops, "limits": limits, "lag": 1 + seed % 2}
+    full = equities_of(market, targets[:, None, :], np.arange(6)[:, None], **how)  # type: ignore[arg-type]
+    out = np.full_like(full, np.nan)
+    quick = lone_equities(market, targets, cash=1e6, every_bar=False, out=out, **how)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(quick, full)
+
+
 def test_the_short_loop_ruins_an_account_as_the_kernel_does(panel: Panel) -> None:
     close = panel.frame("close").copy()
     close.iloc[300:] *= 3.0
@@ -330,7 +437,11 @@ def test_the_compiled_loop_is_its_python(panel: Panel) -> None:
 
 
 def test_markets_with_more_to_them_take_the_long_road(panel: Panel, holes: Panel) -> None:
+    assert plain(prepare(panel))
     assert not plain(prepare(holes))
+    close = panel.frame("close").copy()
+    close.iloc[50, 0] = -1.0
+    assert not plain(prepare(Panel.from_frames(close)))
     assert not plain(prepare(panel, execution=Execution(whole_shares=True)))
     assert not plain(prepare(panel, execution=Execution(limit_bps=1)))
     assert not plain(prepare(panel, delisted={"KO": panel.index[100].date()}))

@@ -121,6 +121,22 @@ def test_a_name_and_a_file_are_run_and_stored(workbench: Run, store: Store, tmp_
     assert newest.strategy_id in out
 
 
+def test_a_symbol_without_prices_is_named_with_its_place(workbench: Run, tmp_path: Path) -> None:
+    workbench("ingest", "--source", "sample", "--symbol", "KO", "--symbol", "PEP", "--start", "2019-01-01")
+    text = "schema: 1\nname: x\nfamily: group\nparameters:\n  legs: [KO, PEPP]\n"
+    (tmp_path / "legs.yaml").write_text(text)
+    rules = "  timing: {kind: rules, long: z < -2 and SPYY.close > 3}\n"
+    (tmp_path / "rules.yaml").write_text(text.replace("PEPP", "PEP") + rules)
+    for file, message in {
+        "legs.yaml": "legs.1.symbol is 'PEPP', which is not known. Did you mean PEP?",
+        "rules.yaml": "timing.long reads 'SPYY', which is not known. Accepted: KO, PEP.",
+    }.items():
+        code, out, err = workbench("strategy", "run", str(tmp_path / file))
+        assert (code, out.strip()) == (2, "")
+        assert one_line(err), err
+        assert message in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -130,7 +146,13 @@ def test_a_name_and_a_file_are_run_and_stored(workbench: Run, store: Store, tmp_
         (["import", "bad.yaml"], "bad.yaml: Line 1: `schema` is missing"),
         (["save", "RSI-2", "Coke against Pepsi"], "is the name of a ready definition"),
         (["versions", "My pare"], "No definition is kept under the name 'My pare'"),
-        (["export", "RSI-2@1"], "There is no definition"),
+        (["export", "RSI-2@1"], "RSI-2 is a ready definition, which has no versions. Leave @1 out."),
+        (["export", "RSI-2", "--out", "nowhere/x.yaml"], "nowhere/x.yaml cannot be written (No such file"),
+        (["import", "tab.yaml"], "tab.yaml: Line 3: this is not YAML: found character '\\t'"),
+        (["import", "typo.yaml"], "y is 'KOO', which is not known. Did you mean KO?"),
+        (["save", "mine", "typo.yaml"], "y is 'KOO', which is not known."),
+        (["diff", "RSI-2", "missing.yaml"], "missing.yaml cannot be read"),
+        (["rename", "Nobody", "RSI-2"], "is the name of a ready definition"),
         (["delete", "Nobody"], "There are none yet."),
     ],
 )
@@ -140,6 +162,8 @@ def test_what_is_wrong_is_one_clear_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.py").write_text("x = 1\nx / 0\n")
     (tmp_path / "bad.yaml").write_text("name: x\n")
+    (tmp_path / "tab.yaml").write_text("schema: 1\nparameters:\n\ty: KO\n")
+    (tmp_path / "typo.yaml").write_text("schema: 1\nname: x\nfamily: pair\nparameters:\n  y: KOO\n")
     code, out, err = workbench("strategy", *arguments)
     assert code == 2
     assert out.strip() == ""

@@ -27,6 +27,7 @@ TABLE = [
     ('«"BRK-B".clsoe» > 3', "clsoe is not a field of a symbol. Did you mean close?"),
     ('«"BRK-B".foo.bar» > 3', "bar is not a field of a symbol."),
     ('«"BRK-B"» > 3', 'A symbol is followed by its field, as in "BRK-B".close.'),
+    ("sma(«SPY.clos», 20) > 3", "clos is not a field of a symbol. Did you mean close?"),
     ('«"".close» > 3', "The symbol is empty."),
     ('close > «"»BRK-B.close', "The quote is not closed."),
     ("close > «'»BRK-B'.close", "Quotes are double"),

@@ -318,14 +318,16 @@ def test_a_symbol_or_name_that_is_not_there_is_named_with_its_place(real):
     for text, words in {
         "Z.close > 1": "There is no symbol 'Z' here. Accepted: X, Y.",
         "close > 1 and baas > 0": "There is no 'baas' here. Did you mean bias?",
-        "Y.clsoe > 1": "Y has no 'clsoe'. Did you mean close?",
+        "Y.clsoe > 1": "clsoe is not a field of a symbol. Did you mean close?",
+        "Y.vwap > 1": "Y has no 'vwap'. Accepted: close, high, low, open, returns, volume.",
         "Y > 1": "Y is a symbol. Write its field, as in Y.close.",
         "clsoe > 1": "There is no 'clsoe' here. Did you mean close?",
     }.items():
         with pytest.raises(ConditionError) as caught:
             evaluate([parse("true"), parse(text)], real, subject="X")
         assert caught.value.problem == words
-        assert text[caught.value.start : caught.value.end] in {"Z.close", "baas", "Y.clsoe", "Y", "clsoe"}
+        places = {"Z.close", "baas", "Y.clsoe", "Y.vwap", "Y", "clsoe"}
+        assert text[caught.value.start : caught.value.end] in places
 
 
 def test_a_field_without_a_subject_is_refused(real):

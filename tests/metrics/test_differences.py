@@ -28,6 +28,33 @@ SAME = {
     "max_drawdown": quantstats.max_drawdown,
     "hit_rate": quantstats.win_rate,
 }
+
+
+def growth(r: np.ndarray) -> np.ndarray:
+    return np.concatenate([[1.0], np.cumprod(1.0 + r)])
+
+
+def downside(r: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.clip(r, None, 0.0) ** 2)))
+
+
+def drop(r: np.ndarray) -> float:
+    return float((growth(r) / np.maximum.accumulate(growth(r)) - 1.0).min())
+
+
+# As empyrical publishes them, on an array of daily returns, written out.
+EMPYRICAL = {
+    "total_return": lambda r: growth(r)[-1] - 1.0,
+    "cagr": lambda r: growth(r)[-1] ** (1.0 / (len(r) / 252)) - 1.0,
+    "volatility": lambda r: np.std(r, ddof=1) * 252 ** (1.0 / 2.0),
+    "downside_deviation": lambda r: downside(r) * np.sqrt(252),
+    "sharpe_ratio": lambda r: np.mean(r) / np.std(r, ddof=1) * np.sqrt(252),
+    "sortino_ratio": lambda r: np.mean(r) * 252 / (downside(r) * np.sqrt(252)),
+    "max_drawdown": drop,
+    "calmar_ratio": lambda r: (growth(r)[-1] ** (252 / len(r)) - 1.0) / abs(drop(r)),
+    "omega_ratio": lambda r: np.sum(r[r > 0.0]) / (-1.0 * np.sum(r[r < 0.0])),
+    "tail_ratio": lambda r: np.abs(np.percentile(r, 95)) / np.abs(np.percentile(r, 5)),
+}
 # What quantstats has no name for, tested against direct formulas elsewhere.
 OURS = {
     *("downside_deviation", "time_under_water", "tracking_error", "trade_hit_rate", "expectancy", "turnover"),
@@ -61,6 +88,12 @@ def measure(key, returns):
 @pytest.mark.parametrize("key", SAME)
 def test_the_same_number(key, record):
     assert measure(key, record) == pytest.approx(float(SAME[key](record)), rel=1e-9)
+
+
+@pytest.mark.parametrize("key", EMPYRICAL)
+def test_the_same_number_as_the_formulas_of_empyrical(key, record):
+    for part in (record, record.iloc[1:], record.iloc[record.to_numpy().argmin() :]):  # one begins with its worst day
+        assert measure(key, part) == pytest.approx(float(EMPYRICAL[key](part.to_numpy())), rel=1e-9)
 
 
 def test_the_same_drawdowns_and_rolling_numbers(record):
@@ -130,7 +163,9 @@ def value_at_risk_assumes_no_distribution(record, _market):
     assert theirs == pytest.approx(record.mean() - 1.6448536269514722 * record.std(), rel=1e-9)
     ours = metrics.value_at_risk(record)
     assert ours in set(-record)
-    assert ours == pytest.approx(-record.quantile(0.05), rel=0.05)
+    interpolated = np.percentile(record, 5)  # empyrical
+    assert ours == pytest.approx(-interpolated, rel=0.05)
+    assert -interpolated not in set(-record)
 
 
 def expected_shortfall_takes_its_part_of_the_quantile(record, _market):
@@ -138,6 +173,11 @@ def expected_shortfall_takes_its_part_of_the_quantile(record, _market):
     historical = -quantstats.expected_shortfall(part, method="historical")
     assert expected_shortfall(part) == pytest.approx(historical, rel=0.02)
     assert expected_shortfall(part) != pytest.approx(historical, rel=1e-6)
+    # empyrical takes the mean of what is at or below the return at that place, counted whole.
+    last = int((len(part) - 1) * 0.05)
+    whole = -np.mean(np.sort(part)[: last + 1])
+    assert expected_shortfall(part) == pytest.approx(whole, rel=0.02)
+    assert expected_shortfall(part) != pytest.approx(whole, rel=1e-6)
     # Of a hundred, the tail is the five worst and nothing of a sixth: no part to differ by.
     hundred = record.iloc[:100]
     assert expected_shortfall(hundred) == pytest.approx(-hundred.nsmallest(5).mean(), rel=1e-12)

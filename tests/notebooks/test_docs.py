@@ -24,7 +24,7 @@ import quantlib.indicators
 from app.main import NAV
 from quantlib.backtest import WorldsResult, run
 from quantlib.cli import app as command_line
-from quantlib.costs import Costs
+from quantlib.costs import Costs, default_costs
 from quantlib.grades import GRADES
 from quantlib.indicators import INDICATORS
 from quantlib.ml import MODELS
@@ -213,6 +213,7 @@ def test_the_examples_print_what_the_document_says(document: str, session: Sessi
         "np": np,
         "Panel": Panel,
         "Costs": Costs,
+        "default_costs": default_costs,
         "run": run,
         "WorldsResult": WorldsResult,
     }

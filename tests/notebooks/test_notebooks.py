@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import tempfile
@@ -15,19 +16,26 @@ from typing import Any
 import jupytext
 import nbformat
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from database import _database
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 
+from quantlib.backtest import run_strategy
+from quantlib.backtest.fragility import break_even_cost
+from quantlib.charts import alt_text
+from quantlib.costs import Costs
+from quantlib.reports.figures import frozen_figure
 from quantlib.reports.types import Recommendation
 from quantlib.settings import Settings
 from quantlib.simulators import SIMULATORS
 from quantlib.store import read_runs
 from quantlib.strategies import READY
+from quantlib.workflows.lab import try_strategy
 from quantlib.workflows.reading import newest_report
-from quantlib.workflows.research import backtest_strategy, simulate_strategy
+from quantlib.workflows.research import StrategyRun, backtest_strategy, simulate_strategy
 from quantlib.workflows.session import Session, open_session
 
 RESEARCH = Path(__file__).resolve().parents[2] / "research"
@@ -115,7 +123,22 @@ def simulate() -> Iterator[Executed]:
         yield done
 
 
-@pytest.fixture(params=["quickstart", "simulate"])
+@pytest.fixture(scope="module")
+def groups() -> Iterator[Executed]:
+    """Return the third notebook, executed."""
+    wanted = """{
+        "run_id": run.run_id, "sharpe": sharpe.to_dict(), "left_over": left_over, "tried": swept.n_tried,
+        "bears": bears, "tied": tied, "decision": decision, "answers": list(questions.values()), "luck": luck,
+        "heat": heat.to_numpy().tolist(), "break_even": break_even, "sentences": sheet.fragility(),
+        "by_group": profits.to_dict(), "equity": together.result.equity.iloc[[0, -1]].tolist(),
+        "interest": -together.result.cost_parts["financing"].sum(),
+        "gross": together.result.targets.abs().sum(axis=1).max(),
+    }"""
+    with executed("03-groups", wanted) as done:
+        yield done
+
+
+@pytest.fixture(params=["quickstart", "simulate", "groups"])
 def each(request: pytest.FixtureRequest) -> Executed:
     """Return each executed notebook in turn."""
     return request.getfixturevalue(request.param)
@@ -211,3 +234,51 @@ def test_the_worlds_without_edge_earn_nothing_but_pay_costs(simulate: Executed) 
     middle = {name: sorted(found)[WORLDS // 2] for name, found in values["replayed"].items()}
     assert middle["no edge at all"] < 0 < middle["the same days, shuffled"] < middle["as it was"]
     assert values["sharpe"]["run"] > sorted(values["replayed"]["the same days, shuffled"])[-4]
+
+
+@pytest.mark.notebook
+def test_the_pair_has_the_numbers_and_the_charts_of_the_lab(groups: Executed) -> None:
+    session, values = groups.session, groups.shown
+    name = "Coke against Pepsi with drift"
+    trial = try_strategy(session, READY[name], name)
+    assert values["run_id"] == trial.run.run_id
+    for column in ("value", "ci_low", "ci_high"):
+        assert values["sharpe"][column] == trial.run.metrics.loc["sharpe_ratio", column]
+    assert tuple(values["sentences"]) == trial.sheet.fragility()
+    shown = [o.data[PLOTLY] for o in outputs(groups.notebook) if PLOTLY in o.get("data", {})]
+    drawn = {figure["layout"]["meta"]["alt"]: frozen_figure(go.Figure(figure)) for figure in shown}
+    sheet = trial.sheet
+    for figure in (sheet.record(), sheet.months(), sheet.delay(), sheet.costs(), sheet.by_leg(), sheet.spread_trades()):
+        assert json.loads(json.dumps(drawn[alt_text(figure)]["data"])) == frozen_figure(figure)["data"]
+
+
+@pytest.mark.notebook
+def test_the_decision_follows_from_the_numbers(groups: Executed) -> None:
+    session, values = groups.session, groups.shown
+    run = backtest_strategy(session, READY["Coke against Pepsi with drift"], name="Coke against Pepsi with drift")
+    assert values["left_over"] < 1e-9
+    assert values["bears"] == break_even_cost(run.strategy, run.panel)
+    assert run_flat(run, values["bears"]) == pytest.approx(1.0, abs=1e-6)
+    assert values["tied"] == 0
+    assert values["answers"][-1] is False
+    assert (values["decision"] == "trade it small") == all(values["answers"])
+    # The expected largest of n normals lies below sqrt(2 ln n), and above two thirds of it for 25.
+    error = (values["sharpe"]["ci_high"] - values["sharpe"]["ci_low"]) / 3.92
+    assert values["tried"] == 25
+    assert 0.66 < values["luck"] / (error * (2 * math.log(25)) ** 0.5) < 1
+
+
+def run_flat(run: StrategyRun, bps: float) -> float:
+    """Return what 1 becomes at one flat cost a side."""
+    flat = Costs(commission_bps=bps, half_spread_bps=0.0, impact_bps=0.0)
+    equity = run_strategy(run.strategy, run.panel, costs=flat).equity
+    return float(equity.iloc[-1] / equity.iloc[0])
+
+
+@pytest.mark.notebook
+def test_the_groups_share_an_account_whose_books_balance(groups: Executed) -> None:
+    values = groups.shown
+    first, last = values["equity"]
+    assert last - first == pytest.approx(sum(values["by_group"].values()) + values["interest"], abs=1e-3)
+    assert len(values["by_group"]) == len(values["break_even"]) == 5
+    assert values["gross"] <= 2.0 + 1e-9

@@ -11,7 +11,7 @@ import cloudpickle
 import pandas as pd
 import pytest
 
-from quantlib.errors import StrategyError
+from quantlib.errors import QuantError, StrategyError
 from quantlib.strategies import MACross
 from quantlib.strategies.from_file import load_file, load_source
 from quantlib.types import Panel
@@ -138,6 +138,32 @@ def test_a_bad_file_is_refused_with_its_line(tmp_path: Path, text: str, message:
     assert str(tmp_path / "mine.py") in str(caught.value)
     if "Error" in message or "Python" in message:
         assert not [name for name in set(sys.modules) - before if name.startswith("strategy_file_")]
+
+
+RETURNS = "return (close > mean).astype(float).where(mean.notna())"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("return close['XX']", r"mine\.py, line 33: KeyError: 'XX'$"),
+        ("return self._missing(close)", r"mine\.py, line 33: AttributeError: .*_missing"),
+        ("return close['KO']", r"mine\.py, line 30: decide gives a Series; accepted: a DataFrame of weights"),
+        ("return None", r"mine\.py, line 30: decide gives a NoneType; accepted"),
+        ("return close.rename(columns={'KO': 'KOO'})", r"line 30: decide gives weights of 'KOO'.*Did you mean KO\?"),
+        ("return close.reset_index(drop=True)", r"line 30: decide gives weights on 0, which is no session"),
+        ("return close.shift(1, freq='D')", r"line 30: decide gives weights on 20.*, which is no session"),
+        ("return close.astype(str)", r"line 30: decide gives weights of 'KO' that are no numbers but str"),
+        ("return panel.until('x')", r"'x'"),
+    ],
+)
+def test_what_fails_while_it_decides_is_told_with_its_line(
+    tmp_path: Path, small: Panel, line: str, message: str
+) -> None:
+    assert RETURNS in GOOD
+    strategy = load_file(written(tmp_path, GOOD.replace(RETURNS, line)))
+    with pytest.raises(QuantError, match=message):
+        strategy.targets(small)
 
 
 def test_what_is_no_file_of_python_is_refused(tmp_path: Path) -> None:

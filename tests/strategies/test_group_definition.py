@@ -10,7 +10,7 @@ import yaml
 
 from quantlib.errors import StrategyError
 from quantlib.risk import Stops
-from quantlib.strategies import Group, build
+from quantlib.strategies import Group, MACross, Pair, build
 from quantlib.strategies.fitting import check_symbols
 from quantlib.strategies.legs import METHODS, Hedge, Leg, VolatilityTarget
 from quantlib.strategies.timing import TIMINGS, Band, Hold, Rank, Rules
@@ -104,7 +104,7 @@ def test_every_method_and_timing_that_fits_is_accepted_and_no_other(kind: str) -
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"legs": ["KO", "KO"]}, r"legs\.1\.symbol is KO, which is legs\.0 already"),
+    ({"legs": ["KO", "KO"]}, r"^Group: legs\.1 is KO, which is legs\.0 already"),
     ({"legs": ["KO", {"symbol": "PEP", "weight": 0}]}, r"legs\.1\.weight is zero, .* \(got 0\)"),
     ({"legs": ["KO", {"symbol": "PEP", "weight": "two"}]}, r"legs\.1\.weight .*number.*\(got 'two'\)"),
     ({"legs": ["KO", {"symbol": "PEP", "wieght": 2}]}, r"legs\.1\.wieght is not a parameter. Did you mean weight\?"),
@@ -119,8 +119,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"kind": "rotation", "legs": ["KO", {"symbol": "PEP", "weight": -1}]}, "ranks its legs"),
     ({"legs": ["KO", {"symbol": "PEP", "weight": -2}]}, r"legs\.1\.weight is -2, but ols finds the ratio itself"),
     ({"kind": "par"}, r"kind should be 'outright', .* \(got 'par'\)"),
-    ({"timing": {"kind": "band", "entry": 0.5, "exit": 0.5}}, r"timing exit \(0.5\) must be below entry \(0.5\)"),
-    ({"timing": {"kind": "band", "entry": 1, "exit": 2}}, r"exit \(2\) must be below entry \(1\)"),
+    ({"timing": {"kind": "band", "entry": 0.5, "exit": 0.5}}, r"timing\.exit \(0.5\) must be below entry \(0.5\)"),
+    ({"timing": {"kind": "band", "entry": 1, "exit": 2}}, r"^Group: timing\.exit \(2\) must be below entry \(1\)"),
     ({"timing": {"kind": "bnd"}}, r"timing\.kind has no choice 'bnd'. Did you mean band\?"),
     ({"timing": {"kind": "band", "enter": 2}}, r"timing\.enter is not a parameter. Did you mean entry\?"),
     ({"timing": {"kind": "rules", "long": "z <"}}, r"timing\.long cannot be read[^\n]*\n[^\n]*\n    z <\n       \^"),
@@ -190,6 +190,11 @@ def test_symbols_are_checked_against_those_that_are_known() -> None:
         check_symbols(group, ["KO", "PEPP", "SPYY"])
     with pytest.raises(StrategyError, match=r"timing\.long reads 'SPYY', which is not known. Did you mean SPY\?"):
         check_symbols(group, ["KO", "PEP", "SPY"])
+    check_symbols(Pair(y="KO", x="PEP"), ["KO", "PEP"])
+    with pytest.raises(StrategyError, match=r"^x is 'PEP', which is not known. Accepted: KO\."):
+        check_symbols(Pair(y="KO", x="PEP"), ["KO"])
+    with pytest.raises(StrategyError, match=r"^universe\.1 is 'MSTF', which is not known. Did you mean MSFT\?"):
+        check_symbols(MACross(universe=("KO", "MSTF")), ["KO", "MSFT"])
 
 
 @pytest.mark.parametrize(
