@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,10 +77,16 @@ def _form(
     grid: dict[str, list[Any]] = {}
     preferred = [name for name in offered if name.rpartition(".")[2] in {"entry", "exit", "lookback", "fast", "slow"}]
     names = [*preferred, *(name for name in offered if name not in preferred)]
+    times = Counter(label for label, _ in offered.values())
+
+    def called(name: str) -> str:
+        label = offered[name][0]
+        return label if times[label] == 1 else f"{label} ({name})"
+
     for axis, label in enumerate(("Down", "Across")):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.selectbox(
-                label, names, index=axis, format_func=lambda name: f"{offered[name][0]} ({name})",
+                label, names, index=axis, format_func=called,
                 key=f"sweep-{axis}-{strategy.family}", width=320,
             )  # fmt: skip
             value = offered[name][1]

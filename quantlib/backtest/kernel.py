@@ -226,11 +226,11 @@ def bars_nb(
             decide_nb(s, record, t - lag, resume, every_bar)
         if stops is not None:  # noqa: SIM102 - as above
             if any_intrabar:
-                cash = watch_nb(s, stops, record, t, cash, True)
+                cash = watch_nb(s, stops, record, t, cash, before=True)
         cash = fill_nb(s, stops, record, t, cash)
         if stops is not None:  # noqa: SIM102 - as above
             if any_intrabar:
-                cash = watch_nb(s, stops, record, t, cash, False)
+                cash = watch_nb(s, stops, record, t, cash, before=False)
         cash, value, gross = mark_nb(s, stops, record, t, cash)
         if delists:
             delist_nb(s, stops, record, t)

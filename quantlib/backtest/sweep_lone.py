@@ -172,10 +172,9 @@ def lone_nb(
 
 def plain(market: Market) -> bool:
     """Return whether the short loop tells the whole story of a market: nothing unknown, split, delisted or limited."""
-    prices = market.bars[[PRICE, CLOSE]]
     simple = len(market.bars) <= SPLIT and bool(np.isnan(market.limit)) and not market.whole
     stays = bool((market.symbols["last"] >= market.bars.shape[2]).all())
-    return simple and stays and bool((np.isfinite(prices) & (prices > 0.0)).all())
+    return simple and stays and bool(np.isfinite(market.bars[[PRICE, CLOSE]]).all())
 
 
 def short(stops: Stops) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from quantlib.cli.research import run_and_print
-from quantlib.cli.terminal import Host, Port, console
+from quantlib.cli.terminal import Host, Port, console, watched
 
 if TYPE_CHECKING:
     from quantlib.workflows.serve import Service
@@ -25,8 +25,22 @@ def run_all() -> None:
         if not settings.tracking_uri.startswith("http"):
             services.insert(0, serve.mlflow_service(settings))
         serve.check_ports(services)
+    warm_up_kernels()
     run_and_print(None)
     _serve([*services, serve.worker_service(settings)], logs=settings.home / "logs")
+
+
+def warm_up_kernels() -> None:
+    """Compile what this version has not compiled here yet, with its progress; say nothing where all of it is there."""
+    from quantlib.backtest.warmup import warm_up, warm_up_steps
+
+    steps = warm_up_steps()
+    with watched("Looking what has to be compiled") as tell:
+        tell(0, len(steps), f"Compiling, once: {steps[0]}")
+        for done, (name, seconds) in enumerate(warm_up(), start=1):
+            if seconds:
+                console.print(f"Compiled once for all runs: {name}, {seconds:.0f} s.")
+            tell(done, len(steps), f"Compiling, once: {steps[min(done, len(steps) - 1)]}")
 
 
 def serve_app(host: Host = "127.0.0.1", port: Port = None) -> None:

@@ -69,7 +69,7 @@ class Trial:
         trades, equity = self.run.result.trades, self.run.result.equity
         traded = float(trades["cost"].sum())
         borrowed = money(float(self.run.result.costs.sum()) - traded)
-        times = "trade" if len(trades) == 1 else "trades"
+        times = "fill" if len(trades) == 1 else "fills"
         return (
             f"{count(len(trades))} {times} cost {money(traded)} and borrowing {borrowed}, on an account that began "
             f"with {money(equity.iloc[0])} and ended with {money(equity.iloc[-1])}."

@@ -14,7 +14,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is an optional extra and is not installed"),
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed; it is the extra `distributed`"),
 ]
 
 # In a process of its own: Ray leaves threads, sockets and signal handlers behind.
@@ -29,12 +29,11 @@ from quantlib.backtest.search import Between, search
 from quantlib.backtest.sweep import sweep
 from quantlib.compute import map_work
 from quantlib.errors import DataError
-from quantlib.strategies import MACross, Pair
+from quantlib.strategies import Pair
 from quantlib.types import Panel
 
 panel = Panel.from_frames(load_sp500_dataset().iloc[-700:])
 grid = {"lookback": range(20, 60, 2), "entry": [1.0, 1.5, 2.0], "exit": [0.0, 0.3], "stops.loss": [None, 0.03]}
-averages = MACross(universe=panel.symbols, fast=5, slow=20)
 
 def where(_):
     time.sleep(0.2)  # or one node would be done before the other has begun
@@ -57,12 +56,6 @@ said = {"nodes": len(set(map_work(where, range(8), engine="ray")))}
 local = sweep(Pair(), grid, panel)
 far = sweep(Pair(), grid, panel, engine="ray")
 pd.testing.assert_frame_equal(local.table, far.table, check_exact=True)
-alone = {"fast": [3, 5], "slow": [20, 40]}
-pd.testing.assert_frame_equal(
-    sweep(averages, alone, panel, by="symbol").table,
-    sweep(averages, alone, panel, by="symbol", engine="ray").table,
-    check_exact=True,
-)
 space = {"entry": Between(1.0, 2.0), "lookback": Between(20, 60)}
 near, remote = (search(Pair(), space, panel, trials=8, engine=engine) for engine in ("threads", "ray"))
 pd.testing.assert_frame_equal(near.table, remote.table, check_exact=True)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from browsing import PATIENCE, SIZES, check_charts, check_no_fault, settle
 from prepared import ROOT, Home
-from test_pages_in_browser import PATIENCE, SIZES, check_charts, check_no_fault, settle
 
 pytestmark = pytest.mark.browser
 
@@ -73,9 +73,9 @@ def test_a_pair_is_run_opened_changed_kept_passed_on_and_swept(watched, address,
         see(page, "entry z 2 → 1.8")
         see(page, "The record below is of the former definition")
         view(page, "Versions")
-        page.get_by_label("Name", exact=True).fill("Oils, keener")
+        page.get_by_label("Name", exact=True).fill("Keen oils")
         page.get_by_role("button", name="Save").click()
-        see(page, "Saved as Oils, keener, version 1.")
+        see(page, "Saved as Keen oils, version 1.")
         check_no_fault(page)
 
         view(page, "Form")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,48 @@ from quantlib.strategies.memo import Memo
 from quantlib.types import Panel
 from quantlib.validation import certify
 
-DEFINITIONS = {**{f"default {k}": v() for k, v in STRATEGIES.items()}, **READY}
+# Methods and timings that no ready definition has.
+_DRUGS = ["JNJ", "MRK", "PFE"]
+_RULES = {
+    "kind": "rules",
+    "long": "z < -1.5 and hedge_ratio > 0",
+    "exit_long": "z > 0 or since(z < -1.5) > 20",
+    "short": "crosses_above(z, 1.5) and within(KO.returns < 0, 5)",
+    "exit_short": "z < 0",
+}
+_SIZED = {"annual": 0.1, "lookback": 60, "cap": 2}
+OTHERS: dict[str, dict[str, Any]] = {
+    "fly by components": {
+        "kind": "fly",
+        "legs": _DRUGS,
+        "volatility_target": _SIZED,
+        "hedge": {"method": "pca", "lookback": 126, "rehedge": "daily"},
+    },
+    "pair by rules": {
+        "legs": _DRUGS[:2],
+        "min_hold": 3,
+        "timing": _RULES,
+        "capital": 0.5,
+        "hedge": {"method": "tls", "lookback": 120, "rehedge": "weekly"},
+    },
+    "pair by duration": {
+        "legs": [{"symbol": "KO", "duration": 2}, {"symbol": "PEP", "duration": 8}],
+        "hedge": {"method": "dv01"},
+        "timing": {"kind": "band", "lookback": 60, "way": "follow"},
+    },
+    "both ends of a ranking": {
+        "kind": "rotation",
+        "legs": ["AAPL", *_DRUGS],
+        "volatility_target": _SIZED,
+        "hedge": {"method": "volatility", "lookback": 60},
+        "timing": {"kind": "rank", "by": "rsi(close, 14)", "top": 1, "bottom": 1, "every": "weekly"},
+    },
+}
+DEFINITIONS = {
+    **{f"default {k}": v() for k, v in STRATEGIES.items()},
+    **READY,
+    **{name: build("group", params) for name, params in OTHERS.items()},
+}
 
 
 @pytest.fixture(scope="session")

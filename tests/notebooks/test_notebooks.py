@@ -16,9 +16,9 @@ from typing import Any
 import jupytext
 import nbformat
 import pandas as pd
-import plotly.graph_objects as go
 import pytest
 from database import _database
+from drawn import plain
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
@@ -246,10 +246,10 @@ def test_the_pair_has_the_numbers_and_the_charts_of_the_lab(groups: Executed) ->
         assert values["sharpe"][column] == trial.run.metrics.loc["sharpe_ratio", column]
     assert tuple(values["sentences"]) == trial.sheet.fragility()
     shown = [o.data[PLOTLY] for o in outputs(groups.notebook) if PLOTLY in o.get("data", {})]
-    drawn = {figure["layout"]["meta"]["alt"]: frozen_figure(go.Figure(figure)) for figure in shown}
+    drawn = {figure["layout"]["meta"]["alt"]: plain(figure["data"]) for figure in shown}
     sheet = trial.sheet
     for figure in (sheet.record(), sheet.months(), sheet.delay(), sheet.costs(), sheet.by_leg(), sheet.spread_trades()):
-        assert json.loads(json.dumps(drawn[alt_text(figure)]["data"])) == frozen_figure(figure)["data"]
+        assert drawn[alt_text(figure)] == frozen_figure(figure)["data"]
 
 
 @pytest.mark.notebook

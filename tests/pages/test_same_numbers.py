@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
-import numpy as np
-import plotly.graph_objects as go
 import pytest
+from drawn import plain
 from lxml import html
 from streamlit.testing.v1 import AppTest
 
@@ -50,21 +48,6 @@ def test_today_the_lab_and_the_runs_page_show_what_the_workflow_returns(app, nam
     for key, value in run.metrics["value"].items():
         assert logged[f"metrics.{key}"] == value
         assert advice.metrics[key].value == value
-
-
-def plain(node: Any) -> Any:
-    """Return a chart's data as a report keeps it, whichever way plotly wrote its arrays."""
-    if isinstance(node, dict) and node.keys() >= {"dtype", "bdata"}:
-        array = np.frombuffer(base64.b64decode(node["bdata"]), dtype=node["dtype"])
-        shape = [int(size) for size in str(node.get("shape", len(array))).split(",")]
-        return plain(array.reshape(shape).tolist())
-    if isinstance(node, dict):
-        return {key: plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [plain(value) for value in node]
-    if isinstance(node, str):
-        return node.removesuffix("T00:00:00")
-    return frozen_figure(go.Figure(layout={"meta": node}))["layout"]["meta"] if isinstance(node, float) else node
 
 
 def shown(page: AppTest) -> dict[str, list[Any]]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from statsmodels.tsa.statespace.kalman_filter import KalmanFilter
 
 from quantlib.strategies.hedge import DIFFUSE, kalman_nb, ratios, rolling_moments_nb
 from quantlib.strategies.legs import Hedge
@@ -134,6 +135,22 @@ def test_kalman_equals_the_textbook(log: FloatArray, others: list[int]) -> None:
     states = kalman_nb(y, x, 1e-4, DIFFUSE)
     np.testing.assert_allclose(states[50:], textbook(y, x, 1e-4)[50:], rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(states, kalman_nb.py_func(y, x, 1e-4, DIFFUSE), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(("others", "drift"), [([1], 1e-4), ([1, 2], 1e-3)])
+def test_kalman_equals_the_filter_of_statsmodels(log: FloatArray, others: list[int], drift: float) -> None:
+    y, x = log[:600, 0] - log[0, 0], log[:600, others] - log[0, others]
+    k = len(others) + 1
+    oracle = KalmanFilter(k_endog=1, k_states=k)
+    oracle.bind(y)
+    oracle["design"] = np.column_stack([x, np.ones(len(y))]).T[None]
+    oracle["transition"] = oracle["selection"] = np.eye(k)
+    oracle["obs_cov"] = np.eye(1)
+    oracle["state_cov"] = drift * np.eye(k)
+    # Its first state is the one predicted for the first row, after a step.
+    oracle.initialize_known(np.zeros(k), (DIFFUSE + drift) * np.eye(k))
+    expected = oracle.filter().filtered_state.T
+    np.testing.assert_allclose(kalman_nb(y, x, drift, DIFFUSE)[50:], expected[50:], rtol=1e-5, atol=1e-7)
 
 
 def test_kalman_without_drift_is_a_regression_on_all_so_far(log: FloatArray) -> None:

@@ -67,7 +67,7 @@ def test_a_trial_says_what_it_ran_on_and_what_it_paid(pair: Trial) -> None:
     }
     # Commission 1, half spread 5 and impact 100 x sqrt(0.0001) = 1 bps a side, from the amounts themselves.
     cost = (trades["shares"] * trades["price"]).sum() * 7e-4
-    assert f"{len(trades):,} trades cost ${cost:,.0f} and borrowing $" in pair.paid
+    assert f"{len(trades):,} fills cost ${cost:,.0f} and borrowing $" in pair.paid
     assert pair.paid.endswith(f"ended with ${pair.run.result.equity.iloc[-1]:,.0f}.")
 
 
@@ -98,7 +98,7 @@ def test_every_figure_is_drawn_once(pair: Trial) -> None:
 def test_before_the_first_signal_there_is_no_signal_chart_and_no_trade(lab: Session) -> None:
     young = try_strategy(lab, TREND, "Young", start="2022-11-01")
     assert young.signal() is None
-    assert young.paid.startswith("0 trades cost $0 and borrowing $0")
+    assert young.paid.startswith("0 fills cost $0 and borrowing $0")
     assert (young.holding.index == young.run.panel.index).all()
     assert young.why.reasons
 
