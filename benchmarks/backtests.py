@@ -8,7 +8,7 @@ import pandas as pd
 from skfolio.datasets import load_sp500_dataset
 
 from benchmarks.race import Race, best_times, must_agree
-from quantlib.backtest import run, run_account
+from quantlib.backtest import run, run_account, run_strategy
 from quantlib.costs import Costs
 from quantlib.metrics import METRICS
 from quantlib.strategies import MACross
@@ -129,6 +129,8 @@ def races() -> list[Race]:
         },
         rounds=10,
     )
+    strategy = MACross(universe=panel.symbols, fast=50, slow=200)
+    one = best_times({"workbench, run_strategy": lambda: run_strategy(strategy, panel)}, rounds=20)
     size = f"20 stocks x {len(frame):,} days"
     return [
         Race(
@@ -146,5 +148,12 @@ def races() -> list[Race]:
             bars,
             "million bars",
             "The loop also makes the decisions, and forgets everything but three numbers.",
+        ),
+        Race(
+            f"One backtest, warm: {size}, from prices to the result with every order, fill, trade and leg",
+            one,
+            bars,
+            "million bars",
+            f"{len(run_strategy(strategy, panel).trades):,} fills.",
         ),
     ]

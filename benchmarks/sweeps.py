@@ -1,4 +1,4 @@
-"""Sweeps against vectorbt and against a bare fused loop; memory and cost of ten thousand sets; two nodes against one.
+"""Sweeps against vectorbt and against a bare fused loop; memory and cost of ten thousand sets, cost by bars.
 
 python -m benchmarks.sweeps memory N   one sweep of N sets of a pair in this process: sets, seconds, peak memory
 """
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,12 @@ def race_with_stops(panel: Panel) -> Race:
     )
 
 
+def exponent(least: float, most: float, seconds: Mapping[str, float]) -> float:
+    """Return the power of the amount of work that time grows with, from the first line (most) and the last (least)."""
+    times = list(seconds.values())
+    return float(np.log(times[0] / times[-1]) / np.log(most / least))
+
+
 def pair_grid(sets: int) -> dict[str, Any]:
     """Return a grid of so many sets of a pair, 50 a look-back."""
     return {
@@ -219,7 +226,8 @@ def race_of_sets() -> Race:
         seconds,
         SETS,
         "(of the first line) sets",
-        "Each line is a process of its own; peak memory is the whole process, libraries and prices included.",
+        f"Time grows with sets to the power of {exponent(SETS / 4, SETS, seconds):.2f}. Each line is a process of its "
+        "own; peak memory is the whole process, libraries and prices included.",
     )
 
 
@@ -232,7 +240,7 @@ def race_of_bars(panel: Panel) -> Race:
         seconds,
         panel.close.size * len(PAIRS) / 1e6,
         "(of the first line) million bars",
-        "",
+        f"Time grows with bars to the power of {exponent(len(panel) // 4, len(panel), seconds):.2f}.",
     )
 
 

@@ -119,7 +119,8 @@ print(f"It loses in {percent(advice.probability_of_loss, 0)} of the worlds. The 
 # Computed here, stored with the run in MLflow, and printed in the report: equal to the last digit.
 #
 # **Next:** change `name` above to `"Coke against Pepsi"` or `"Factor ETF switch"` and run all cells again. Then open
-# `02-simulate-and-test`, which writes a rule of its own and asks whether anybody would notice if it were worthless.
+# `02-simulate-and-test`, which writes a rule of its own and asks whether anybody would notice if it were worthless,
+# and `03-groups`, which goes from the idea of a pair to a decision.
 
 # %%
 logged = session.tracker.runs(limit=5000).set_index("run_id").loc[run.mlflow_run_id]

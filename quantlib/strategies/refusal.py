@@ -73,7 +73,8 @@ def refusal(model: type[BaseModel], error: ValidationError, data: Mapping[str, A
     if nearer := _nearer(path, what, data):
         return nearer
     # What is wrong between parts of a whole names them itself; all of the whole again would only hide it.
-    told = not path or (first["type"] == "value_error" and _is_nested(first["input"]))
+    # So does a condition, which is shown with a mark under its fault.
+    told = not path or "\n" in what or (first["type"] == "value_error" and _is_nested(first["input"]))
     return Refusal(path, what if told else f"{what} (got {shown(first['input'])})")
 
 

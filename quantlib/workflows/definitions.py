@@ -55,8 +55,8 @@ def save_definition(
     Raises
     ------
     StrategyError
-        The name is that of a ready definition or has signs in it that a name must not have; a symbol is neither in
-        the universe nor stored; or the strategy is a class of its own in a Python file.
+        The name is that of a ready definition or has signs in it that a name must not have; or the strategy is a
+        class of its own in a Python file.
     """
     name = _own_name(name)
     if STRATEGIES.get(strategy.family) is not type(strategy):
@@ -64,7 +64,6 @@ def save_definition(
             f"{strategy.title} is a class of its own, which is kept in its Python file, and in MLflow with every run. "
             "Only definitions of a family can be saved under a name."
         )
-    check_symbols(strategy, {*session.universe.symbols(ALL), *coverage(session.store)["symbol"]})
     record = record_of(strategy, name)
     return save_version(session.store, name, record, note=note, why=why, reference=reference)
 
@@ -200,24 +199,26 @@ def import_definition(
 
 
 def save_opened(session: Session, name: str, what: str, note: str | None = None) -> VersionRecord:
-    """Return the version that a definition was saved as under a name.
+    """Return the version that a definition was saved as under a name; refuses symbols that are not known here.
 
     See Also
     --------
     open_definition, save_definition
     """
     _, told = open_definition(session, what)
+    _check_symbols(session, told, what)
     return save_definition(session, name, told.strategy, note, **_words(told))
 
 
 def import_file(session: Session, path: Path, *, name: str | None = None, note: str | None = None) -> VersionRecord:
-    """Return the version that a file with a YAML document was saved as.
+    """Return the version that a file with a YAML document was saved as; refuses symbols that are not known here.
 
     See Also
     --------
     import_definition
     """
     written, told = _document(path)
+    _check_symbols(session, told, str(path))
     return save_definition(session, name or written, told.strategy, note, **_words(told))
 
 
@@ -292,6 +293,14 @@ def _own_name(name: str) -> str:
     if name in LIBRARY:
         raise StrategyError(f"{name!r} is the name of a ready definition, which stays as it is. Choose another name.")
     return name
+
+
+def _check_symbols(session: Session, told: Definition, what: str) -> None:
+    """Raise where a definition from outside names a symbol that is neither in the universe nor stored."""
+    try:
+        check_symbols(told.strategy, {*session.universe.symbols(ALL), *coverage(session.store)["symbol"]})
+    except StrategyError as error:
+        raise StrategyError(f"{what}: {error} Another symbol needs prices first: `workbench ingest`.") from None
 
 
 def _document(path: Path) -> tuple[str, Definition]:

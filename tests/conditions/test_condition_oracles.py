@@ -301,7 +301,7 @@ def test_memory_is_let_go_when_a_part_is_used_up(real):
         symbols=tuple(f"S{i}" for i in range(2000)),
         **{f: np.repeat(getattr(real, f)[:, :1], 2000, axis=1) for f in ("open", "high", "low", "close", "volume")},
     )
-    tall = " + ".join(f"abs(change(close, {n}))" for n in range(1, 38))
+    tall = " + ".join(f"abs(change(close, {n})) * abs(change(close, {n}))" for n in range(1, 38))
     flat = f"max({', '.join(f'lag(close, {n})' for n in range(1, 160))})"
     for text in (tall, flat):
         condition = parse(text)

@@ -149,6 +149,24 @@ def test_a_switch_goes_out_of_its_first_leg_into_its_second(drugs: Panel) -> Non
     np.testing.assert_allclose(mirrored, -z)
 
 
+def test_a_switch_regresses_what_it_buys_on_what_it_sells(drugs: Panel) -> None:
+    switch = group(kind="switch", legs=["JNJ", "PFE"], hedge={"method": "ols", "lookback": 120})
+    course = switch.course(drugs)
+    log = np.log(drugs.frame()).tail(120)
+    slope = sm.OLS(log["PFE"], sm.add_constant(log["JNJ"])).fit().params["JNJ"]
+    np.testing.assert_allclose(course.ratios.iloc[-1], [-slope, 1.0], rtol=1e-9)
+    assert course.measured["hedge_ratio"].iloc[-1] == pytest.approx(slope, rel=1e-9)
+
+
+def test_what_is_true_before_the_warm_up_is_over_starts_no_trade(drugs: Panel) -> None:
+    either = group(kind="outright", legs=["KO"], timing={"kind": "rules", "long": "close > 0 or sma(close, 50) > 0"})
+    assert either.warmup == 50
+    assert either.course(drugs).conditions["long"].tolist() == [1.0] * len(drugs)
+    weights = either.targets(drugs)["KO"]
+    assert (weights.iloc[:49] == 0).all()
+    assert (weights.iloc[49:] == 1).all()
+
+
 def test_the_spread_z_of_the_stop_falls_when_the_trade_loses(drugs: Panel) -> None:
     for kind, legs in (("pair", FLY[:2]), ("switch", FLY[:2]), ("fly", FLY)):
         one = group(kind=kind, legs=legs, timing={"kind": "band", "lookback": 60}, stops={"spread_z": 3.5})

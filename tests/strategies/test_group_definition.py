@@ -123,7 +123,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"timing": {"kind": "band", "entry": 1, "exit": 2}}, r"^Group: timing\.exit \(2\) must be below entry \(1\)"),
     ({"timing": {"kind": "bnd"}}, r"timing\.kind has no choice 'bnd'. Did you mean band\?"),
     ({"timing": {"kind": "band", "enter": 2}}, r"timing\.enter is not a parameter. Did you mean entry\?"),
-    ({"timing": {"kind": "rules", "long": "z <"}}, r"timing\.long cannot be read[^\n]*\n[^\n]*\n    z <\n       \^"),
+    ({"timing": {"kind": "rules", "long": "z <"}}, r"timing\.long cannot be read[^\n]*\n[^\n]*\n    z <\n       \^$"),
     (
         {"timing": {"kind": "rules", "long": "smaa(KO.close, 3) > 1"}},
         r"(?s)timing\.long cannot be read.*Did you mean sma",

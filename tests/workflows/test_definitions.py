@@ -58,7 +58,7 @@ def test_names_that_are_not_there_are_told_their_neighbours(here: Session) -> No
         ("Coke against Peps", "Did you mean Coke against Pepsi"),
         ("My pair@2", "has no version '2'; accepted: 1"),
         ("My pair@x", "has no version 'x'"),
-        ("Coke against Pepsi@1", "There is no definition"),
+        ("Coke against Pepsi@1", "is a ready definition, which has no versions. Leave @1 out"),
     ):
         with pytest.raises(StrategyError, match=message):
             find_definition(here, wrong)
@@ -103,6 +103,9 @@ def test_it_is_passed_on_as_yaml(here: Session, tmp_path: Path) -> None:
         import_definition(here, export_definition(here, "Coke against Pepsi"))
     file = tmp_path / "pair.yaml"
     file.write_text(text)
+    with pytest.raises(StrategyError, match=r"pair\.yaml: y is 'KO', which is not known. Accepted: AAA, BBB\."):
+        import_file(here, file)
+    file.write_text(text.replace("KO", "AAA").replace("PEP", "BBB"))
     assert import_file(here, file).name == "My pair"
     file.write_text(text.replace("family: pair", "family: pear"))
     with pytest.raises(StrategyError, match=r"pair\.yaml: Line \d+: family is 'pear'"):

@@ -8,6 +8,7 @@ import pytest
 from quantlib.errors import DataError
 from quantlib.strategies import Group, MACross, Pair
 from quantlib.workflows.lab import trials, unreadable
+from quantlib.workflows.research import shared_panel
 from quantlib.workflows.session import Session
 from quantlib.workflows.spread import look_at_spread
 
@@ -29,8 +30,6 @@ def test_a_pair_shows_its_spread_its_ratio_and_whether_its_legs_belong_together(
 
 def test_the_ratio_through_time_is_that_of_the_regression(lab: Session) -> None:
     figure = look_at_spread(lab, PAIR).figures["ratio"]
-    from quantlib.workflows.research import shared_panel  # noqa: PLC0415
-
     log = np.log(shared_panel(lab, ["KO", "PEP"]).frame("close"))
     y, x = log["KO"].iloc[-120:], log["PEP"].iloc[-120:]
     assert figure.data[0].y[-1] == pytest.approx(np.polyfit(x, y, 1)[0], rel=1e-6)
