@@ -193,9 +193,11 @@ def _stops(kind: Kind, timing: str, before: Mapping[str, Any], key: str) -> dict
     st.markdown("**Stops**", help="All legs go at once. What is left empty is no stop.")
     fields = ["loss", "profit", "trailing", "time", "volatility"]
     fields += ["spread_z"] if timing in {"band", "rules"} else []
-    fields += ["watch", "same_bar"] if kind == "outright" else []
     with st.container(horizontal=True, vertical_alignment="bottom"):
         held = parameters(Stops, before, (), f"{key}-stops", fields=fields)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if kind == "outright":
+            held |= parameters(Stops, before, (), f"{key}-stops", fields=("watch", "same_bar"))
         words = (*get_args(get_args(Stops.model_fields["reentry"].annotation)[0]), _AFTER)
         now = before["reentry"]
         again = st.selectbox(
@@ -204,7 +206,6 @@ def _stops(kind: Kind, timing: str, before: Mapping[str, Any], key: str) -> dict
             index=words.index(now if isinstance(now, str) else _AFTER),
             format_func=called,
             key=f"{key}-reentry",
-            width=200,
             help="After a stop. A reset is that the decision has been flat or has turned around.",
         )
         if again == _AFTER:

@@ -96,7 +96,7 @@ def _form(
             half, more = kind(value / 2), kind(value * 1.5) or kind(1)
             low = st.number_input("From", value=half, key=f"{key}-low", width=130, format=None if whole else "%g")
             high = st.number_input("To", value=more, key=f"{key}-high", width=130, format=None if whole else "%g")
-            steps = st.number_input("Values", 2, 30, 7, key=f"{key}-steps", width=110)
+            steps = st.number_input("Values", 2, 30, 5, key=f"{key}-steps", width=110)
         grid[name] = grid_values(float(low), float(high), int(steps), whole=whole)
     sets = int(np.prod([len(values) for values in grid.values()]))
     same = len(grid) < 2
@@ -158,15 +158,17 @@ def _found(strategy: Strategy, offered: dict[str, tuple[str, float]]) -> None:
     """Draw the map of a sweep of this definition; the newest one first."""
     if message := st.session_state.pop("sweep-said", ""):
         st.info(message, icon=":material/info:")
-    made: list[StoredSweep] = keep(sweeps, strategy)
+    made: dict[str, StoredSweep] = {one.id: one for one in keep(sweeps, strategy)}
     if not made:
         st.caption("No sweep of this definition is stored yet.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        one = st.selectbox("Sweep", made, format_func=_called, key="sweep-shown")
+        chosen = st.selectbox(
+            "Sweep", list(made), format_func=lambda key: _called(made[key], offered), key="sweep-shown"
+        )
         metric = st.selectbox("Metric", SWEPT, index=SWEPT.index("sharpe_ratio"), key="sweep-metric",
                               bind="query-params", format_func=lambda key: METRICS[key].title)  # fmt: skip
-    result = one.result
+    result = made[chosen].result
     refused = f", {count(len(result.invalid))} refused" if len(result.invalid) else ""
     st.markdown(
         f"**{count(result.n_tried)} combinations tried{refused}.** Each is a trial: the best of them looks good by "
@@ -186,8 +188,8 @@ def _found(strategy: Strategy, offered: dict[str, tuple[str, float]]) -> None:
             table(result.invalid, {str(name): str(name) for name in result.invalid}, "sweep-refused", hide_index=True)
 
 
-def _called(one: StoredSweep) -> str:
+def _called(one: StoredSweep, offered: dict[str, tuple[str, float]]) -> str:
     grid = one.result.grid
     ranges = {name: grid.values[name] for name in one.result.parameters}  # noqa: PD011  a grid, not a frame
-    over = " × ".join(f"{name.rpartition('.')[2]} {min(v):g}–{max(v):g}" for name, v in ranges.items())
+    over = " × ".join(f"{offered.get(name, (name,))[0]} {min(v):g}–{max(v):g}" for name, v in ranges.items())
     return f"{over}, up to {one.as_of:%Y-%m-%d}"

@@ -42,7 +42,7 @@ FILLS: dict[str, Any] = {
 ORDERS: dict[str, Any] = {
     "ordered": st.column_config.DateColumn("Ordered", format=DAY, pinned=True),
     "symbol": "Symbol",
-    "weight": ("Weight", SIGNED),
+    "weight": ("Weight", PERCENT),
     "reason": "Why",
     "status": "State",
     "filled": st.column_config.DateColumn("Filled", format=DAY),

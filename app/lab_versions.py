@@ -16,7 +16,7 @@ from quantlib.metrics import METRICS
 from quantlib.strategies import LIBRARY, Strategy, build
 from quantlib.strategies.difference import diff
 from quantlib.types import DateLike
-from quantlib.workflows.definitions import definition_versions, save_definition, version_changes
+from quantlib.workflows.definitions import definition_versions, known_definitions, save_definition, version_changes
 from quantlib.workflows.lab import try_strategy
 
 VERSIONS = {
@@ -72,6 +72,8 @@ def _save(draft: Draft) -> None:
         return
     try:
         about = draft.told
+        if about is None and draft.strategy.symbols == draft.base.symbols:  # the same idea with other numbers
+            about = keep(known_definitions).get(draft.name)
         kept = save_definition(
             session(), name, draft.strategy, note or None,
             why=about.why or None if about else None, reference=about.reference or None if about else None,

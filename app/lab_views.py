@@ -60,7 +60,7 @@ def told(draft: Draft) -> None:
     if draft.base.family == draft.strategy.family and len(changes) <= 12:
         st.caption(f":material/edit: **Changed from {plain(draft.name)}:** {plain('; '.join(changes))}.")
     else:
-        st.caption(f":material/edit: **{plain(draft.title)}**, not run under a name yet.")
+        st.caption(f":material/edit: **{plain(draft.title)}**, not kept under a name yet.")
 
 
 def _source(reference: str) -> str:

@@ -97,10 +97,11 @@ def main() -> None:
     if sent and draft.changed and draft.strategy is not None:
         st.session_state["ran"] = draft.strategy.id
         st.rerun()
-    if trial is None:
+    if trial is None and draft.strategy is not None and not absent:
         st.info("Press **Run** to see its record. It takes a second or two, is kept, and counts as one try.")
-        if view is None and not absent:
+        if view is None:
             views.spread(draft, start)
+    if trial is None:
         return
     if former:
         views.stale(draft, former, (paid, start))

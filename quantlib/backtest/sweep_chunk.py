@@ -21,7 +21,7 @@ from quantlib.backtest.sweep_lone import lone_equities, plain, short
 from quantlib.costs import AnyCosts
 from quantlib.errors import QuantError, StrategyError
 from quantlib.metrics import METRICS
-from quantlib.metrics.equity import equity_metrics_nb
+from quantlib.metrics.equity import equities_metrics_nb
 from quantlib.risk import Execution, Limits, Stops
 from quantlib.strategies import Strategy
 from quantlib.strategies.memo import Memo
@@ -29,7 +29,7 @@ from quantlib.types import FloatArray, Panel
 
 By = Literal["account", "symbol"]
 
-#: The metrics of `equity_metrics_nb`, in its order.
+#: The metrics of `equities_metrics_nb`, in its order.
 QUICK = ("total_return", "sharpe_ratio", "max_drawdown")
 
 _numbers = count()
@@ -220,20 +220,11 @@ def first_fills_nb(
     return first
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def measure_nb(equity: FloatArray, first: NDArray[np.int64], periods_per_year: float) -> FloatArray:
-    """Return total return, Sharpe ratio and maximum drawdown of every account [A, 3]."""
-    out = np.empty((len(equity), 3))
-    for a in range(len(equity)):
-        out[a, 0], out[a, 1], out[a, 2] = equity_metrics_nb(equity[a], periods_per_year, first[a])
-    return out
-
-
 def measured(equity: FloatArray, first: NDArray[np.int64], periods_per_year: int, metrics: Sequence[str]) -> FloatArray:
     """Return the metrics of accounts [A, T] from their first fill on [A, metrics]."""
     found = np.empty((len(equity), len(metrics)))
     if quick := [k for k, key in enumerate(metrics) if key in QUICK]:
-        three = measure_nb(equity, first, float(periods_per_year))
+        three = equities_metrics_nb(equity, float(periods_per_year), first)
         found[:, quick] = three[:, [QUICK.index(metrics[k]) for k in quick]]
     if rest := [k for k in range(len(metrics)) if k not in quick]:
         for a, row in enumerate(np.maximum(equity, 0.0)):

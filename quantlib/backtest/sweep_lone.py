@@ -7,10 +7,10 @@ the same arithmetic, so both give the same equity to the last bit. The tests hol
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from quantlib.backtest.compiled import entry, step
 from quantlib.backtest.market import AMOUNT, CLOSE, PRICE, SPLIT, Market
 from quantlib.backtest.state import NEXT, NOT, RESET
 from quantlib.risk import Limits, Stops
@@ -20,14 +20,14 @@ from quantlib.types import FloatArray
 NEAR = 1e-9
 
 
-@numba.njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types
+@step
 def charge_nb(notional: float, side: float, impact: float, assumed: float, amount: float) -> float:
     """Return the cost of trading a notional; see `fee_nb` of the kernel."""
     notional = abs(notional)
     return notional * (side + (impact * np.sqrt(notional / amount) if amount > 0.0 else assumed))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types
+@entry
 def lone_nb(
     bars: FloatArray,
     symbols: NDArray[np.void],
@@ -197,12 +197,13 @@ def lone_equities(
 
     The market must be `plain`, the stops `short`, and no cap may bind.
     """
-    levels = (
+    loss, profit, trailing, time = (
         np.inf if level is None else float(level) for level in (stops.loss, stops.profit, stops.trailing, stops.time)
     )
-    again = {"reset": RESET, "next": NEXT}.get(str(stops.reentry), stops.reentry)
+    words = {"reset": RESET, "next": NEXT}
+    again = stops.reentry if isinstance(stops.reentry, int) else words[stops.reentry]
     bounds = (np.inf if limits.drawdown is None else limits.drawdown, limits.cool_down, limits.maintenance)
-    rates = (market.financing, market.interest)
-    rules = (stops.any, (*levels, again), bounds)
-    lone_nb(market.bars, market.symbols, rates, targets, *rules, float(cash), lag, every_bar, out)
+    rates, levels = (market.financing, market.interest), (loss, profit, trailing, time, again)
+    account = (float(cash), lag, every_bar)
+    lone_nb(market.bars, market.symbols, rates, targets, stops.any, levels, bounds, *account, out)
     return out

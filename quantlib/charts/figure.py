@@ -146,10 +146,15 @@ def level_marks(levels: Mapping[str, float], color: str) -> dict[str, Any]:
 def log_axis(low: float, high: float) -> dict[str, Any]:
     """Return the layout of a logarithmic axis whose ticks are round numbers all of one size."""
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    for steps in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), np.arange(1, 10, 0.2)):
+    for steps in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
         ticks = [float(f"{step * 10.0**decade:.6g}") for decade in decades for step in steps]
         if sum(low <= tick <= high for tick in ticks) >= 3:
             break
+    else:  # so narrow that it is nearly linear
+        third = max(high - low, 1e-6 * high) / 3
+        size = 10.0 ** np.floor(np.log10(third))
+        step = size * next(times for times in (5, 2, 1) if times * size <= third)
+        ticks = [float(f"{tick:.6g}") for tick in step * np.arange(np.ceil(low / step), np.floor(high / step) + 1)]
     return {"type": "log", "tickvals": ticks, "tickformat": ",~g"}
 
 

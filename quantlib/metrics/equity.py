@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from quantlib.metrics.series import ENOUGH, NEGLIGIBLE
 from quantlib.types import FloatArray
@@ -53,3 +54,15 @@ def equity_metrics_nb(equity: FloatArray, periods_per_year: float, first: int) -
     if deviation <= NEGLIGIBLE:
         return grown, np.nan, depth
     return grown, (shift + total / n) / deviation * np.sqrt(periods_per_year), depth
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def equities_metrics_nb(equity: FloatArray, periods_per_year: float, first: NDArray[np.int64]) -> FloatArray:
+    """Return total return, Sharpe ratio and maximum drawdown of accounts [A, 3], from equity [A, T] and first [A].
+
+    In the file of what it calls: numba keeps what it has compiled until the file of a function changes.
+    """
+    out = np.empty((len(equity), 3))
+    for a in range(len(equity)):
+        out[a, 0], out[a, 1], out[a, 2] = equity_metrics_nb(equity[a], periods_per_year, first[a])
+    return out

@@ -145,3 +145,43 @@ def test_targets_of_a_bare_account_may_be_read_only_and_in_any_order() -> None:
     np.testing.assert_array_equal(equity_of(prepare(panel), frozen), expected)
     with pytest.raises(StrategyError, match="accounts, legs, bars"):
         equities_of(prepare(panel), weights.T[None], np.zeros((1, 1), dtype=np.int64))
+
+
+def delisting() -> tuple[Panel, pd.DataFrame]:
+    """Return three symbols of which A ends at row 3, held in equal parts."""
+    panel = walks(20, ("A", "B", "C"), seed=8)
+    return panel, pd.DataFrame(0.3, index=panel.index, columns=["A", "B", "C"])
+
+
+def test_a_decision_on_a_gone_symbol_alone_is_no_new_decision() -> None:
+    panel, targets = delisting()
+    targets.loc[panel.index[10] :, "A"] = 0.1
+    result = run(panel, targets, delisted={"A": panel.index[3].date()}, **FREE)
+    assert result.trades["ts"].tolist() == [panel.index[1]] * 3 + [panel.index[3]]
+    assert result.trades["reason"].tolist() == ["decision"] * 3 + ["delisted"]
+
+
+def test_a_gone_symbol_does_not_let_a_stopped_group_in_again() -> None:
+    # A goes at row 3; the rest begins a new trade there and is stopped by time. Signs of B and C never change, so it
+    # stays out, though what was filled had a weight on A that counts as zero by now; from row 15 C is turned.
+    panel, targets = delisting()
+    targets.loc[panel.index[9] :, "A"] = -0.3
+    targets.loc[panel.index[15] :, "C"] = -0.3
+    result = run(panel, targets, delisted={"A": panel.index[3].date()}, stops=Stops(time=4), **FREE)
+    decided = result.trades.loc[result.trades["reason"] == "decision", "ts"]
+    assert sorted(set(decided)) == [panel.index[1], panel.index[16]]
+    assert result.group_trades["exit_reason"].iloc[:2].tolist() == ["delisted", "time"]
+
+
+def test_the_volatility_of_a_group_is_that_of_the_symbols_still_listed() -> None:
+    # A moves wildly and goes before the trade begins: its weight is in the decision, but no longer in the stop.
+    panel = walks(80, ("B", "C"), seed=8)
+    wild = pd.Series(100 * np.exp(np.random.default_rng(1).normal(0, 0.3, 80).cumsum()), index=panel.index, name="A")
+    both = Panel.from_frames(panel.frame().join(wild))
+    targets = pd.DataFrame({"B": -0.5, "C": 0.5, "A": 0.5}, index=panel.index)
+    targets.iloc[:40] = 0.0
+    stops = Stops(volatility=0.3)
+    with_a = run(both, targets, delisted={"A": panel.index[30].date()}, stops=stops, **FREE)
+    without = run(panel, targets[["B", "C"]], stops=stops, **FREE)
+    assert "volatility" in set(without.group_trades["exit_reason"])
+    np.testing.assert_array_equal(with_a.equity, without.equity)

@@ -125,6 +125,7 @@ def test_by_symbol_every_symbol_trades_alone(which: str, stops: Stops, request: 
     found = sweep(ma(panel), {"fast": [3, 8], "slow": [20]}, panel, by="symbol", stops=stops, limits=limits)
     assert list(found.table["symbol"]) == list(panel.symbols) * 2
     assert found.definition(1).strategy.symbols == ("PEP",)
+    assert found.definition(1).stops == stops
     assert_equal_to_runs(found, panel, limits=limits)
 
 
@@ -136,6 +137,17 @@ def test_costs_and_delisting_may_differ_by_symbol(panel: Panel) -> None:
         one = found.definition(row)
         only = {s: d for s, d in gone.items() if s in one.strategy.symbols}
         result = run_strategy(one.strategy, panel.select(one.strategy.symbols), costs=costs, delisted=only)
+        total = result.summary(samples=0).loc["total_return", "value"]
+        assert found.table.loc[row, "total_return"] == pytest.approx(total, rel=1e-9)
+
+
+def test_a_pair_goes_for_good_with_its_leg(panel: Panel) -> None:
+    group = Group(legs=("KO", "PEP"), timing={"kind": "band", "entry": 1.0, "exit": 0.0, "lookback": 40})
+    gone = {"PEP": panel.index[300].date()}
+    found = sweep(group, {"timing.entry": [0.8, 1.0, 1.2]}, panel, delisted=gone)
+    for row in found.table.index:
+        result = run_strategy(found.definition(row).strategy, panel.select(("KO", "PEP")), delisted=gone)
+        assert (result.shares.iloc[302:] == 0.0).all(axis=None)
         total = result.summary(samples=0).loc["total_return", "value"]
         assert found.table.loc[row, "total_return"] == pytest.approx(total, rel=1e-9)
 
@@ -204,6 +216,7 @@ def test_parts_of_a_definition_are_set_by_their_path(stocks: Panel) -> None:
     assert found.done
     assert found.invalid["reason"].str.contains(r"timing\.exit \(0\.5\) must be below entry \(0\.4\)").all()
     assert group.timing.entry == 1.5
+    assert_equal_to_runs(found, stocks.tail(400))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import importlib
 import itertools
 import json
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -252,7 +253,7 @@ def test_every_command_named_exists(document: str) -> None:
     assert set(re.findall(r"^(?:[A-Z_]+=\S+ )?make ([a-z-]+)", code, re.MULTILINE)) <= set(targets)
     known = commands()
     for line in re.findall(r"^workbench ([^#\n]+)", code, re.MULTILINE):
-        words = list(itertools.takewhile(lambda word: not word.startswith("-"), line.split()))
+        words = list(itertools.takewhile(lambda word: not word.startswith("-"), shlex.split(line)))
         # A command first, then its arguments, which are no options.
         name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in known), line)
         assert name in known, line

@@ -204,6 +204,7 @@ def test_symbols_are_checked_against_those_that_are_known() -> None:
         ({"hedge": {"method": "beta", "lookback": 300}}, 301),
         ({"hedge": {"method": "fixed", "lookback": 300}, "timing": {"kind": "band", "lookback": 60}}, 60),
         ({"timing": {"kind": "rules", "long": "lag(z, 10) < -1"}, "hedge": {"lookback": 100}}, 110),
+        ({"timing": {"kind": "rules", "long": "lag(z, 10) < -1"}, "hedge": {"method": "fixed", "lookback": 100}}, 110),
         ({"timing": {"kind": "rules", "long": "sma(KO.close, 200) > 1"}, "hedge": {"method": "fixed"}}, 200),
         ({"kind": "basket", "legs": THREE, "volatility_target": {"lookback": 40}}, 41),
         ({"kind": "basket", "legs": THREE}, 1),
