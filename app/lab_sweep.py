@@ -164,9 +164,9 @@ def _found(strategy: Strategy, offered: dict[str, tuple[str, float]]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
-            "Sweep", list(made), format_func=lambda key: _called(made[key], offered), key="sweep-shown"
+            "Sweep", list(made), format_func=lambda key: _called(made[key], offered), key="sweep-shown", width=440
         )
-        metric = st.selectbox("Metric", SWEPT, index=SWEPT.index("sharpe_ratio"), key="sweep-metric",
+        metric = st.selectbox("Metric", SWEPT, index=SWEPT.index("sharpe_ratio"), key="sweep-metric", width=300,
                               bind="query-params", format_func=lambda key: METRICS[key].title)  # fmt: skip
     result = made[chosen].result
     refused = f", {count(len(result.invalid))} refused" if len(result.invalid) else ""

@@ -15,6 +15,8 @@ from quantlib.workflows.lab import Trial
 from quantlib.workflows.opened_trade import OpenedTrade
 
 DAY = "YYYY-MM-DD"
+#: Pixels of a table of which two stand beside each other, and below each other on a phone.
+HALF = 490
 GROUP_TRADES: dict[str, Any] = {
     "entered": st.column_config.DateColumn("Entered", format=DAY, pinned=True),
     "left": st.column_config.DateColumn("Left", format=DAY, help="Empty while open."),
@@ -125,10 +127,10 @@ def _amounts(opened: OpenedTrade) -> None:
         st.caption("It was turned around in a session that the trade before or after it shares; the legs' profit of "
                    "that session counts for both.")  # fmt: skip
     with st.container(horizontal=True):
-        with st.container(width="stretch"):
+        with st.container(width=HALF):
             st.caption("Orders")
             table(opened.orders, ORDERS, "opened-orders", hide_index=True)
-        with st.container(width="stretch"):
+        with st.container(width=HALF):
             st.caption("Fills")
             table(opened.fills, FILLS, "opened-fills", hide_index=True)
 

@@ -226,3 +226,16 @@ def test_an_entry_called_off_by_a_drawdown_is_replaced_and_leaves_no_open_order(
     assert orders.loc[[("b", "B")], "status"].tolist() == ["replaced"]
     assert orders.loc[[("a", "A")], "reason"].tolist() == ["decision", "drawdown"]
     assert (result.trades["symbol"] == "A").all()
+
+
+@pytest.mark.parametrize(("back", "reason"), [(62, "open"), (63, "volatility")])
+def test_the_volatility_stop_learns_from_the_63_returns_up_to_the_decision(back: int, reason: str) -> None:
+    # Decided at row 99. One wild day within its window makes the stop wide; a row earlier it is forgotten.
+    returns = np.tile([0.001, -0.001], 60)
+    returns[99 - back] = 0.4
+    returns[103] = -0.03
+    panel = one(list(100 * np.cumprod(1 + returns)))
+    targets = held(panel, 1.0)
+    targets.iloc[:99] = 0.0
+    result = run(panel, targets, stops=Stops(volatility=5.0), **FREE)
+    assert result.group_trades["exit_reason"].iloc[0] == reason

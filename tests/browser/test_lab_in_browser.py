@@ -66,6 +66,11 @@ def test_a_pair_is_run_opened_changed_kept_passed_on_and_swept(watched, address,
         see(page, "Why it was taken")
         see(page, "Profit by leg")
         page.wait_for_url(re.compile("trade="), timeout=PATIENCE)
+        opened = page.get_by_test_id("stSelectbox").filter(has_text="Open a trade").locator("input")
+        opened.click()
+        [chosen] = page.get_by_role("option", selected=True).all_inner_texts()
+        assert page.get_by_role("option").all_inner_texts().index(chosen) == 1
+        opened.press("Escape")
         page.screenshot(path=screenshots / "lab-trade.png")
 
         view(page, "Form")

@@ -225,13 +225,14 @@ def test_the_examples_print_what_the_document_says(document: str, session: Sessi
     assert not said, "".join(said)
 
 
-def test_the_readme_example_runs(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_readme_examples_run_one_after_the_other(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quantlib.workflows.session.open_session", lambda: session)
-    (example,) = blocks("README.md", "python")
     names: dict[str, Any] = {}
-    exec(compile(example, "README.md", "exec"), names)
+    for example in blocks("README.md", "python"):
+        exec(compile(example, "README.md", "exec"), names)
     assert names["panel"].symbols == ("KO", "PEP")
     assert len(names["worlds"].returns) == 20
+    assert len(names["result"].group_trades) > 3
 
 
 def commands() -> dict[str, set[str]]:
