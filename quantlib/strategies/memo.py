@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 Value = TypeVar("Value")
 
@@ -70,6 +71,8 @@ class Memo:
 def _bytes_of(value: object) -> int:
     if isinstance(value, np.ndarray):
         return int(value.nbytes)
+    if isinstance(value, pd.DataFrame):
+        return int(value.memory_usage(index=False).sum())
     if isinstance(value, tuple):
         return sum(map(_bytes_of, value))
     return 0

@@ -199,9 +199,10 @@ def _read(session: Session, record: RunRecord) -> StoredSweep:
     [base] = read_strategies(session.store, [str(record.strategy_id)])
     strategy = build(base.family, base.params)
     grid = Grid.of(strategy, record.params["grid"])
+    varied = list(record.params["grid"])
     # The database keeps the columns, not their order.
-    table = pd.DataFrame(record.metrics["table"])[[*grid.values, *METRICS]]
-    invalid = pd.DataFrame(record.metrics["invalid"])[[*grid.values, "reason"]]
+    table = pd.DataFrame(record.metrics["table"])[[*varied, *METRICS]]
+    invalid = pd.DataFrame(record.metrics["invalid"])[[*varied, "reason"]]
     result = SweepResult(table, invalid, METRICS, int(record.metrics["asked"]), grid)
     return StoredSweep(record.id, str(record.params["name"]), strategy, result, record.as_of)
 

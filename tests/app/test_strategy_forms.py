@@ -91,6 +91,12 @@ def test_untouched_it_holds_the_definition_it_started_from(name: str) -> None:
     assert draft_of(page).strategy == base(name)
 
 
+def test_weights_and_durations_of_legs_are_held_too() -> None:
+    legs = tuple({"symbol": s, "weight": w, "duration": d} for s, w, d in (("KO", 2.5, 7.0), ("PEP", -2.5, 3.25)))
+    odd = Group(legs=legs, hedge={"method": "dv01"})
+    assert draft_of(opened(odd)).strategy == odd
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_each_field_is_labelled_and_a_change_makes_another_definition(name: str) -> None:
     strategy = base(name)

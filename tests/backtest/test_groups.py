@@ -180,8 +180,11 @@ def test_the_volatility_of_a_group_is_that_of_the_symbols_still_listed() -> None
     both = Panel.from_frames(panel.frame().join(wild))
     targets = pd.DataFrame({"B": -0.5, "C": 0.5, "A": 0.5}, index=panel.index)
     targets.iloc[:40] = 0.0
-    stops = Stops(volatility=0.3)
-    with_a = run(both, targets, delisted={"A": panel.index[30].date()}, stops=stops, **FREE)
-    without = run(panel, targets[["B", "C"]], stops=stops, **FREE)
-    assert "volatility" in set(without.group_trades["exit_reason"])
-    np.testing.assert_array_equal(with_a.equity, without.equity)
+    fired = set()
+    for k in np.arange(0.1, 3.0, 0.1):
+        stops = Stops(volatility=float(k), reentry="next")
+        with_a = run(both, targets, delisted={"A": panel.index[30].date()}, stops=stops, **FREE)
+        without = run(panel, targets[["B", "C"]], stops=stops, **FREE)
+        fired |= set(without.group_trades["left"].dropna())
+        np.testing.assert_array_equal(with_a.equity, without.equity)
+    assert len(fired) > 3

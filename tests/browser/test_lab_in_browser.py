@@ -89,11 +89,11 @@ def test_a_pair_is_run_opened_changed_kept_passed_on_and_swept(watched, address,
         with watched(*SIZES["narrow"], "dark") as (other, _):  # another visit, on a phone
             other.goto(page.url)
             settle(other)
-            assert number(other, "Exit z").input_value() == "0.25"
+            other.screenshot(path=screenshots / "lab-link.png", full_page=True)
+            assert number(other, "Exit z").input_value() == "0.25", other.url
             assert number(other, "Entry z").input_value() == "1.8"
             assert other.evaluate("document.documentElement.scrollWidth") <= SIZES["narrow"][0]
             check_no_fault(other)
-            other.screenshot(path=screenshots / "lab-link.png", full_page=True)
 
         view(page, "Sweep")
         for values in page.get_by_label("Values", exact=True).all():

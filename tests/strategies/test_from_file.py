@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import cloudpickle
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -64,6 +65,16 @@ def test_the_one_class_of_a_file_is_the_strategy(tmp_path: Path, small: Panel) -
     close = small.frame()["KO"]
     expected = (close > close.rolling(100).mean()).astype(float)
     pd.testing.assert_series_equal(strategy.targets(small)["KO"], expected, check_names=False)
+
+
+def test_where_it_decides_nothing_the_last_decision_stands(tmp_path: Path, small: Panel) -> None:
+    strategy = load_file(written(tmp_path, GOOD))
+    held = strategy.targets(small)["KO"]
+    at = int(np.flatnonzero(held.to_numpy()[150:300] == 1.0)[0]) + 150
+    close = small.frame().copy()
+    close.iloc[at + 1, close.columns.get_loc("KO")] = np.nan
+    weights = strategy.targets(Panel.from_frames(close))["KO"]
+    assert (weights.iloc[at : at + 101] == 1.0).all(), "no mean is known for a hundred sessions"
 
 
 def test_the_id_hangs_on_the_text_and_on_the_parameters(tmp_path: Path) -> None:
