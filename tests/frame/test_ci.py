@@ -32,7 +32,7 @@ def clone(tmp_path: Path) -> Path:
     stand_in = '#!/bin/bash\necho "$(basename "$0") $*" >> "$CALLS"\n[[ -z "$FAIL" || "$0 $*" != *"$FAIL"* ]]\n'
     tools = tmp_path / "bin"
     names = ["make", "git", "chromium", "debootstrap", "dpkg-query", "python3", "apt-get"]
-    for place in [tools / name for name in names] + [tmp_path / "clone/.venv/bin/python"]:
+    for place in [tools / name for name in names] + [tmp_path / "clone/.venv/bin" / name for name in ("python", "uv")]:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(stand_in)
         place.chmod(0o755)
@@ -64,6 +64,8 @@ def test_every_stage_runs_in_order(clone: Path) -> None:
         "timescaledb.py run -- .venv/bin/python -m pytest -m not browser and not notebook --with-database",
         "-m pytest -m browser",
         "-m pytest -m notebook",
+        "uv pip install",
+        "-m pytest tests/backtest/test_ray.py",
     ]
     found = [next(i for i, call in enumerate(calls) if words in call) for words in wanted]
     assert found == sorted(found)
@@ -72,13 +74,24 @@ def test_every_stage_runs_in_order(clone: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["make lint", "make test", "run -- true", "run -- .venv", "-m browser", "-m notebook"]
+    "words",
+    [
+        "make lint",
+        "make test",
+        "run -- true",
+        "run -- .venv",
+        "-m browser",
+        "-m notebook",
+        "uv pip install",
+        "test_ray",
+    ],
 )
 def test_one_failed_stage_fails_the_run_and_the_others_still_run(clone: Path, words: str) -> None:
     code, output, calls = check(clone, fail=words)
     assert code == 1
     assert len(re.findall(r"^\w+ +\d+ s  FAILED", output, flags=re.MULTILINE)) == 2, "the stage and the total"
     assert any("-m pytest -m notebook" in call for call in calls)
+    assert any("uv pip install" in call for call in calls)
 
 
 def test_without_its_environment_the_run_ends_at_once(clone: Path) -> None:

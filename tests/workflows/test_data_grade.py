@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from quantlib.costs import Costs
 from quantlib.simulators import SIMULATORS
 from quantlib.store import read_runs, save_grades
 from quantlib.strategies import MACross
@@ -39,7 +38,7 @@ def test_runs_and_report_have_the_worst_grade(lab: Session, grade: str | None, c
     assert tracked.loc[record.mlflow_run_id, "tags.data_grade"] == expected
     worlds = [simulate_strategy(lab, KO, name, n=5, horizon=5) for name in SIMULATORS]
     assert expected in {one.params["data_grade"] for one in read_runs(lab.store, kind="simulation")}
-    report = build_report(lab, "sample", run.panel.index[-1], {"KO": run}, {"KO": worlds}, Costs())
+    report = build_report(lab, "sample", run.panel.index[-1], {"KO": run}, {"KO": worlds})
     assert report.data_grade == expected
     assert report.data_doubts == (() if grade is None else (f"KO is {grade} on 2020-03-12: A move of 9 %.",))
     assert ("Caution" in report.recommendations[0].data_note) == careful

@@ -7,7 +7,6 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from quantlib.costs import Costs
 from quantlib.simulators import SIMULATORS
 from quantlib.sources import SOURCES
 from quantlib.store import read_members, read_runs
@@ -68,7 +67,7 @@ def test_the_report_says_so(lab: Session, of_2015: Session) -> None:
         run = backtest_strategy(session, KO)
         worlds = [simulate_strategy(session, KO, name, n=5, horizon=5) for name in SIMULATORS]
         end = pd.Timestamp(run.panel.index[-1])
-        report = build_report(session, "sample", end, {"KO": run}, {"KO": worlds}, Costs())
+        report = build_report(session, "sample", end, {"KO": run}, {"KO": worlds})
         note = report.recommendations[0].data_note
         assert ("selection-biased" in note) == bool(words)
         assert words in note
@@ -79,7 +78,7 @@ def test_a_report_says_it_of_all_its_strategies_in_one_sentence(lab: Session) ->
     runs = {symbol: backtest_strategy(lab, MACross(universe=(symbol,), fast=5, slow=20)) for symbol in ("KO", "PEP")}
     worlds = {name: [simulate_strategy(lab, run.strategy, "gbm", n=5, horizon=5)] for name, run in runs.items()}
     end = pd.Timestamp(runs["KO"].panel.index[-1])
-    report = build_report(lab, "sample", end, runs, worlds, Costs())
+    report = build_report(lab, "sample", end, runs, worlds)
     assert report.data_hindsight.startswith("KO and PEP were chosen")
     assert report.data_hindsight.count("selection-biased") == 1
 
