@@ -185,7 +185,9 @@ def keep_address(draft: Draft) -> None:
     if draft.strategy is None:
         return  # the last valid one stays
     if draft.changed:
-        st.query_params[LINK] = as_link(draft.strategy, draft.title)
+        code = as_link(draft.strategy, draft.title)
+        if st.query_params.get(LINK) != code:  # writing it sends the whole address, which widgets write to as well
+            st.query_params[LINK] = code
     elif LINK in st.query_params:
         del st.query_params[LINK]
     st.session_state[SENT] = st.query_params.get(LINK, "")

@@ -90,7 +90,7 @@ def test_a_pair_is_run_opened_changed_kept_passed_on_and_swept(watched, address,
             other.goto(page.url)
             settle(other)
             other.screenshot(path=screenshots / "lab-link.png", full_page=True)
-            assert number(other, "Exit z").input_value() == "0.25", other.url
+            assert number(other, "Exit z").input_value() == "0.25"
             assert number(other, "Entry z").input_value() == "1.8"
             assert other.evaluate("document.documentElement.scrollWidth") <= SIZES["narrow"][0]
             check_no_fault(other)

@@ -239,8 +239,8 @@ def test_every_part_of_the_sheet_is_drawn(app, keen):
         drawn = page.get("plotly_chart")
         assert len(drawn) >= (1 if tab in {"Metrics", "Factors", "Checks"} else 2), tab
         if tab == "Drawdown":
-            table = page.dataframe[0].value
-            assert {"start", "trough", "end", "depth", "sessions"} <= set(table)
+            assert set(page.dataframe[0].proto.column_order) <= set(page.dataframe[0].value)
+            assert len(page.dataframe[0].proto.column_order) == 7
 
 
 def test_saving_makes_versions_that_are_compared_in_words_and_curves(app, keen):
