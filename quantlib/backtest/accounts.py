@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from quantlib.backtest.limits import bounds_of, capped, rules_of, surely_within
 from quantlib.backtest.market import Market, prepare
 from quantlib.backtest.state import CASH, SHARES, IntArray, Log, Record
 from quantlib.costs import AnyCosts
-from quantlib.errors import StrategyError
+from quantlib.errors import StrategyError, nearest
 from quantlib.risk import Execution, Limits, Stops
 from quantlib.types import FloatArray, Panel
 
@@ -66,7 +66,7 @@ def simulate(
     rebalance: Rebalance,
 ) -> tuple[Plan, FloatArray, Record, Log]:
     """Return what was handed to the kernel for an account of groups, its equity [T], its record and its events."""
-    _check_account(cash, lag)
+    check_account(cash, lag, rebalance)
     limits = limits or Limits()
     plan = plan_of(panel, groups, limits)
     equity, record = np.empty(len(panel)), Record(np.zeros((3, *plan.targets.shape)), np.zeros((5, len(panel))))
@@ -151,7 +151,7 @@ def equities_of(
 
     >>> equities_of(market, targets.T[:, None, :], np.arange(n)[:, None])  # doctest: +SKIP
     """
-    _check_account(cash, lag)
+    check_account(cash, lag, rebalance)
     n, legs, bars = targets.shape
     if bars != market.bars.shape[2] or columns.shape != (n, legs):
         raise StrategyError(
@@ -176,8 +176,19 @@ def equities_of(
     return equity
 
 
-def _check_account(cash: float, lag: int) -> None:
+def check_account(cash: float, lag: int, rebalance: str) -> None:
+    """Refuse what an account cannot be run with.
+
+    Raises
+    ------
+    StrategyError
+        Cash is not a number above zero, `lag` not a whole one from 1 on, or there is no such `rebalance`.
+    """
+    if not isinstance(lag, int | np.integer) or isinstance(lag, bool):
+        raise StrategyError(f"lag is {lag!r}; a decision waits a whole number of sessions for its fill, 1 or more.")
     if lag < 1:
         raise StrategyError(f"lag is {lag}; a decision can be filled one session later at the earliest, so 1 or more.")
-    if cash <= 0:
-        raise StrategyError(f"The account starts with {cash:g}; cash must be above zero.")
+    if not (np.isfinite(cash) and cash > 0):
+        raise StrategyError(f"The account starts with {cash:g}; cash must be a number above zero.")
+    if rebalance not in get_args(Rebalance):
+        raise StrategyError(f"rebalance is {rebalance!r}. {nearest(str(rebalance), get_args(Rebalance))}")

@@ -10,11 +10,11 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from quantlib.backtest.accounts import equity_of
-from quantlib.backtest.groups import group_of
+from quantlib.backtest.groups import group_of, plan_of
 from quantlib.backtest.market import prepare
 from quantlib.backtest.result import active_returns
 from quantlib.backtest.run import run_groups, run_strategy
-from quantlib.costs import AnyCosts, Costs
+from quantlib.costs import AnyCosts, Costs, costs_of
 from quantlib.errors import StrategyError
 from quantlib.metrics import summary
 from quantlib.risk import Execution, Limits
@@ -34,6 +34,7 @@ def delay_decay(
     costs: AnyCosts | None = None,
     limits: Limits | None = None,
     execution: Execution | None = None,
+    cash: float = 1_000_000.0,
     lags: Sequence[int] = LAGS,
     metric: str = "sharpe_ratio",
     seed: int = 0,
@@ -54,7 +55,7 @@ def delay_decay(
         raise StrategyError("There is no lag to try. Give at least one, 1 or more.")
     rows = {}
     for lag in lags:
-        result = run_strategy(strategy, panel, costs=costs, limits=limits, execution=execution, lag=lag)
+        result = run_strategy(strategy, panel, costs=costs, limits=limits, execution=execution, cash=cash, lag=lag)
         own, year = active_returns(result), result.periods_per_year
         # The one metric alone: the same numbers as among all of them, in a tenth of the time.
         found = summary(own, periods_per_year=year, keys=[metric], seed=seed)
@@ -66,20 +67,32 @@ def break_even_cost(
     strategy: Strategy,
     panel: Panel,
     *,
+    costs: AnyCosts | None = None,
     limits: Limits | None = None,
     execution: Execution | None = None,
+    cash: float = 1_000_000.0,
+    lag: int = 1,
 ) -> float:
     """Return the cost of each side in basis points at which the strategy ends with what it began with.
 
-    One flat cost takes the place of commission, spread and impact; borrowing and financing stay. 0 where it does not
-    even earn without costs, infinite where it still earns at 1,000, and NaN where it never trades.
+    One flat cost takes the place of commission, spread and impact of `costs`; borrowing and financing stay. 0 where it
+    does not even earn without costs, infinite where it still earns at 1,000, and NaN where it never trades.
+
+    Raises
+    ------
+    StrategyError
+        A stop lacks what it needs, or the account cannot be run so; as in `run`.
     """
     # Legs in the strategy's own order: a spread stop goes by the first.
     group, traded = group_of(strategy, panel), panel.select(strategy.symbols)
     targets = group.targets[list(strategy.symbols)].to_numpy(dtype=np.float64)
+    # The bare account below checks little: what `run_strategy` refuses is refused here.
+    plan_of(panel, [group], limits or Limits())
+    paid = Costs() if costs is None else costs
 
     def growth(bps: float) -> float:
-        flat = Costs(commission_bps=bps, half_spread_bps=0.0, impact_bps=0.0)
+        one = {"commission_bps": bps, "half_spread_bps": 0.0, "impact_bps": 0.0}
+        flat = {symbol: costs_of(symbol, paid).model_copy(update=one) for symbol in strategy.symbols}
         equity = equity_of(
             prepare(traded, flat, execution),
             targets,
@@ -87,9 +100,10 @@ def break_even_cost(
             spread_z=group.spread_z,
             linked=group.linked,
             limits=limits,
-            cash=1.0,
+            cash=cash,
+            lag=lag,
         )
-        return float(equity[-1] - 1.0)
+        return float(equity[-1] / cash - 1.0)
 
     if not targets.any():
         return float("nan")
@@ -107,6 +121,8 @@ def same_bar_band(
     costs: AnyCosts | None = None,
     limits: Limits | None = None,
     execution: Execution | None = None,
+    cash: float = 1_000_000.0,
+    lag: int = 1,
 ) -> pd.DataFrame:
     """Return metrics if stop and target in one bar fall one way or the other [metric x (pessimistic, optimistic)].
 
@@ -128,6 +144,6 @@ def same_bar_band(
     columns = {}
     for way in ("pessimistic", "optimistic"):
         judged = replace(group, stops=stops.model_copy(update={"same_bar": way}))
-        result = run_groups(panel, [judged], costs=costs, limits=limits, execution=execution)
+        result = run_groups(panel, [judged], costs=costs, limits=limits, execution=execution, cash=cash, lag=lag)
         columns[way] = result.summary(samples=0).loc[list(SHOWN), "value"]
     return pd.DataFrame(columns).rename_axis("metric")

@@ -82,11 +82,12 @@ def prepare(
     if len(panel) == 0:
         raise DataError("The panel has no sessions. Choose a span with data.")
     execution = execution or Execution()
+    costs = Costs() if costs is None else costs
     at_close = execution.fill == "close"
     year = panel.periods_per_year
     return Market(
         bars=_planes(panel, at_close=at_close),
-        symbols=_symbols(panel, costs or Costs(), year, _last_rows(panel, delisted or {})),
+        symbols=_symbols(panel, costs, year, _last_rows(panel, delisted or {})),
         financing=execution.financing_bps_per_year * BPS / year,
         interest=execution.cash_bps_per_year * BPS / year,
         limit=np.nan if execution.limit_bps is None else execution.limit_bps * BPS,

@@ -66,7 +66,7 @@ def run(
     Raises
     ------
     StrategyError
-        Targets do not fit the panel or are not finite, a stop lacks what it needs, or `lag` is below 1.
+        Targets do not fit the panel or are not finite, a stop lacks what it needs, or cash, `lag` or `rebalance` is not possible.
     DataError
         The panel is empty, a symbol has no costs, or a split or dividend is out of range.
 
@@ -138,7 +138,7 @@ def run_groups(
     --------
     run
     """
-    costs = costs or Costs()
+    costs = Costs() if costs is None else costs
     market = prepare(panel, costs, execution, delisted=delisted)
     plan, equity, record, log = simulate(panel, market, groups, limits, cash, lag, rebalance)
     return result_of(panel, plan, costs, equity, record, log)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from quantlib.backtest.accounts import Rebalance
+from quantlib.backtest.accounts import Rebalance, check_account
 from quantlib.backtest.sweep_chunk import QUICK, By, Chunk, Rules, forget
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_result import SweepResult
@@ -123,8 +123,7 @@ def chunk_of(grid: Grid, panel: Panel, rules: Rules, by: By, metrics: Sequence[s
             raise StrategyError(f"A sweep has no metric {key!r}. {nearest(key, usable)}")
     if by not in ("account", "symbol"):
         raise StrategyError(f"by is {by!r}; accepted: 'account' or 'symbol'.")
-    if rules.lag < 1 or rules.cash <= 0:
-        raise StrategyError(f"lag is {rules.lag} and cash {rules.cash:g}; lag must be 1 or more, cash above zero.")
+    check_account(rules.cash, rules.lag, rules.rebalance)
     return Chunk(grid, panel, rules, by, tuple(dict.fromkeys(metrics)))
 
 

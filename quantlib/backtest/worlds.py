@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -93,12 +93,12 @@ def recent_history(strategy: Strategy, panel: Panel, costs: AnyCosts, *, least: 
 
 
 def _standing(strategy: Strategy, panel: Panel, costs: AnyCosts) -> FloatArray:
-    """Return the last two decisions and the weights held at the last close, in one row."""
+    """Return the last two decisions, the weights held at the last close, and whether there is an account, in one row."""
     targets = strategy.targets(panel)
     account = _account(strategy, panel, targets, costs)
     marks = panel.frame("close").ffill().to_numpy()[-1]
     held = np.where(account.shares[-1] != 0.0, account.shares[-1] * marks, 0.0) / (account.equity[-1] or 1.0)
-    return np.concatenate([targets.to_numpy()[-2:].ravel(), held])
+    return np.concatenate([targets.to_numpy()[-2:].ravel(), held, account.equity[-1:] > 0.0])
 
 
 def _account(strategy: Strategy, panel: Panel, targets: pd.DataFrame, costs: AnyCosts) -> Account:
@@ -111,6 +111,19 @@ def _account(strategy: Strategy, panel: Panel, targets: pd.DataFrame, costs: Any
         linked=strategy.linked,
         legs=strategy.symbols,
     )
+
+
+def _without_actions(world: Panel, history: Panel) -> Panel:
+    """Return a world that says of itself that nothing is split or paid, where its history says what was.
+
+    Extras that only one of two panels has are dropped when they are joined: past splits would become price jumps.
+    """
+    extra = {
+        name: np.full((len(world), *history.extra[name].shape[1:]), none)
+        for name, none in (("split", 1.0), ("dividend", 0.0))
+        if name in history.extra
+    }
+    return replace(world, extra=extra) if extra else world
 
 
 def evaluate_in_worlds(
@@ -139,9 +152,9 @@ def evaluate_in_worlds(
     Raises
     ------
     DataError
-        A symbol's last close is unknown, so there is no price to start from.
+        A symbol's last close is unknown, so there is no price to start from, or the account is ruined by then.
     """
-    costs = costs or Costs()
+    costs = Costs() if costs is None else costs
     chosen = panel.select(strategy.inputs)
     own = chosen.complete()
     if len(own) == 0 or own.index[-1] != panel.index[-1]:
@@ -156,7 +169,7 @@ def evaluate_in_worlds(
     hold = np.empty(n)
     dates = history.index[-1:].append(own.next_sessions(horizon))
     for i, world in enumerate(simulator.paths(own, n=n, horizon=horizon, seed=seed)):
-        joined = history.append(world)
+        joined = history.append(_without_actions(world, history))
         targets = strategy.targets(joined)
         equity = equity_of(
             prepare(joined, costs),
@@ -165,6 +178,11 @@ def evaluate_in_worlds(
             spread_z=strategy.spread_z(joined),
             linked=strategy.linked,
         )[start:]
+        if equity[0] <= 0.0:
+            raise DataError(
+                f"{strategy.title} has lost its whole account by {history.index[-1]:%Y-%m-%d}, so there is nothing to "
+                "go on with. Choose an earlier as-of date, or lower its weights."
+            )
         paths[i] = equity / equity[0]
         hold[i] = (world.close[-1, :traded] / history.close[-1, :traded]).mean() - 1.0
         if on_progress is not None and ((i + 1) % 50 == 0 or i + 1 == n):

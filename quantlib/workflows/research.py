@@ -40,6 +40,8 @@ class StrategyRun:
         Where it is stored. The run id is a hash of everything that went in, so the same run has the same id.
     hindsight
         Why the choice of symbols looks into the future; empty where it does not.
+    cash, lag
+        What the account began with, and sessions from a decision to its fill.
     """
 
     name: str
@@ -52,6 +54,8 @@ class StrategyRun:
     run_id: str
     mlflow_run_id: str | None
     hindsight: str = ""
+    cash: float = 1_000_000.0
+    lag: int = 1
 
 
 def choose_source(session: Session) -> str:
@@ -190,12 +194,14 @@ def backtest_strategy(
     """
     if not (bars := coverage(session.store)).empty:
         check_symbols(strategy, bars["symbol"])
-    costs = costs or usual_costs(session, strategy.inputs)
+    costs = usual_costs(session, strategy.inputs) if costs is None else costs
     name = name or strategy.title
     panel = shared_panel(session, strategy.inputs, start, end, as_of)
     result = run_strategy(strategy, panel, costs=costs, cash=cash, lag=lag, name=name)
     metrics = result.summary(seed=session.settings.seed)
-    verdict = validate(strategy, panel, costs=costs, result=result, seed=session.settings.seed)
+    verdict = validate(
+        strategy, panel, costs=costs, cash=cash, lag=lag, result=result, seed=session.settings.seed
+    )
     key = {
         "strategy": strategy.id,
         "snapshot": panel.snapshot_id,
@@ -239,7 +245,9 @@ def backtest_strategy(
                 )
             ],
         )
-    return StrategyRun(name, strategy, panel, costs, result, metrics, verdict, run_id, mlflow_run_id, biased)
+    return StrategyRun(
+        name, strategy, panel, costs, result, metrics, verdict, run_id, mlflow_run_id, biased, cash, lag
+    )
 
 
 def simulate_strategy(
@@ -266,7 +274,7 @@ def simulate_strategy(
         Worlds, sessions ahead and seed; by default those of the settings.
     """
     settings = session.settings
-    costs = costs or usual_costs(session, strategy.inputs)
+    costs = usual_costs(session, strategy.inputs) if costs is None else costs
     if isinstance(simulator, str):
         if simulator not in SIMULATORS:
             raise DataError(f"There is no simulator {simulator!r}. {nearest(simulator, SIMULATORS)}")

@@ -91,7 +91,7 @@ def sweep_args(
     return {
         "family": strategy.family,
         "params": strategy.model_dump(mode="json"),
-        "grid": {key: list(values) for key, values in grid.items()},
+        "grid": _pairs(grid),
         **({"costs": costs.model_dump()} if costs is not None else {}),
         **{key: value for key, value in given.items() if value is not None},
     }
@@ -123,12 +123,12 @@ def sweep_strategy(
     on_progress
         Called with (sets done, all sets).
     """
-    costs = costs or usual_costs(session, strategy.inputs)
+    costs = usual_costs(session, strategy.inputs) if costs is None else costs
     name, seed = name or strategy.title, session.settings.seed
     panel = shared_panel(session, strategy.inputs, start)
     key = {
         "strategy": strategy.id,
-        "grid": {parameter: list(values) for parameter, values in grid.items()},
+        "grid": _pairs(grid),
         "snapshot": panel.snapshot_id,
         "costs": costs_record(costs),
         "sample": sample,
@@ -198,13 +198,18 @@ def sweep_result(session: Session, id: str) -> StoredSweep:  # noqa: A002  the f
 def _read(session: Session, record: RunRecord) -> StoredSweep:
     [base] = read_strategies(session.store, [str(record.strategy_id)])
     strategy = build(base.family, base.params)
-    grid = Grid.of(strategy, record.params["grid"])
-    varied = list(record.params["grid"])
+    grid = Grid.of(strategy, dict(record.params["grid"]))
+    varied = [parameter for parameter, _ in record.params["grid"]]
     # The database keeps the columns, not their order.
     table = pd.DataFrame(record.metrics["table"])[[*varied, *METRICS]]
     invalid = pd.DataFrame(record.metrics["invalid"])[[*varied, "reason"]]
     result = SweepResult(table, invalid, METRICS, int(record.metrics["asked"]), grid)
     return StoredSweep(record.id, str(record.params["name"]), strategy, result, record.as_of)
+
+
+def _pairs(grid: Mapping[str, Sequence[Any]]) -> list[tuple[str, list[Any]]]:
+    """Return a grid as it is stored: JSON objects do not keep their order."""
+    return [(parameter, list(values)) for parameter, values in grid.items()]
 
 
 def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:

@@ -49,7 +49,7 @@ class SweepArgs(Args):
 
     family: str = Field(description="Key of STRATEGIES.")
     params: dict[str, Any] = Field(description="The definition that the grid varies.")
-    grid: dict[str, list[Any]] = Field(description="Values by parameter.")
+    grid: list[tuple[str, list[Any]]] = Field(description="Parameters with their values.")
     name: str | None = Field(default=None, description="What people call it; the family's title if None.")
     start: date | None = Field(default=None, description="First session; the first there is if None.")
     costs: Costs | None = Field(default=None, description="Costs of trading; the defaults if None.")
@@ -248,7 +248,7 @@ def _sweep(session: Session, args: SweepArgs, progress: Progress) -> Outcome:
     done = sweep_strategy(
         session,
         build(args.family, args.params),
-        args.grid,
+        dict(args.grid),
         name=args.name,
         start=args.start,
         costs=args.costs,

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from quantlib.backtest import active_returns
-from quantlib.backtest.fragility import HIGHEST_BPS, break_even_cost, delay_decay, same_bar_band
+from quantlib.backtest.fragility import HIGHEST_BPS, LAGS, break_even_cost, delay_decay, same_bar_band
 from quantlib.charts import (
     by_delay,
     cost_parts,
@@ -179,7 +179,8 @@ class TearSheet:
         """Return at which cost a side the edge is gone, in a sentence beside what it pays now."""
 
         def say() -> str:
-            bps = break_even_cost(self.run.strategy, self.run.panel)
+            run = self.run
+            bps = break_even_cost(run.strategy, run.panel, costs=run.costs, cash=run.cash, lag=run.lag)
             sides = {costs_of(symbol, self.run.costs).usual_side * 1e4 for symbol in self.run.strategy.symbols}
             paid = " to ".join(ratio(side) for side in sorted({min(sides), max(sides)}))
             now = f"a small order pays {paid} bps now"
@@ -197,8 +198,9 @@ class TearSheet:
         """Return the Sharpe ratio by how many sessions after the decision orders fill."""
 
         def draw() -> go.Figure:
-            table = delay_decay(self.run.strategy, self.run.panel, costs=self.run.costs, seed=self.seed)
-            return by_delay(table, name=self.run.name)
+            run, lags = self.run, sorted({*LAGS, self.run.lag})
+            table = delay_decay(run.strategy, run.panel, costs=run.costs, cash=run.cash, lags=lags, seed=self.seed)
+            return by_delay(table, name=run.name)
 
         return self._once("delay", draw)
 
@@ -206,8 +208,9 @@ class TearSheet:
         """Return metrics if stop and target in one bar fall one way or the other; None where they cannot meet."""
 
         def find() -> pd.DataFrame | None:
+            run = self.run
             try:
-                band = same_bar_band(self.run.strategy, self.run.panel, costs=self.run.costs)
+                band = same_bar_band(run.strategy, run.panel, costs=run.costs, cash=run.cash, lag=run.lag)
             except StrategyError:
                 return None
             rows = [

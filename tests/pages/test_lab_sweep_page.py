@@ -32,7 +32,7 @@ def test_it_is_asked_for_as_a_job_that_waits_for_a_worker_and_can_be_cancelled(p
     assert not page.exception
     assert page.warning[0].value.startswith("**No worker is running**")
     [row] = job_history(cache.session(), task="sweep", open_only=True).to_dict("records")
-    assert row["args"]["grid"] == {"hedge.lookback": [30, 60, 90], "timing.entry": [1.0, 2.0, 3.0]}
+    assert row["args"]["grid"] == [["hedge.lookback", [30, 60, 90]], ["timing.entry", [1.0, 2.0, 3.0]]]
     assert "costs" not in row["args"]  # the usual ones
     page.button(key=f"sweep-cancel-{row['id']}").click().run()
     assert not page.exception

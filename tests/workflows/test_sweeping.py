@@ -17,7 +17,7 @@ from quantlib.workflows.sweeping import MOST, start_sweep, sweep_result, sweep_s
 from quantlib.workflows.worker import run_job
 
 KO = MACross(universe=("KO",), fast=10, slow=50)
-GRID = {"fast": [5, 10, 60], "slow": [50, 80]}
+GRID = {"slow": [50, 80], "fast": [5, 10, 60]}
 
 
 def test_a_sweep_is_stored_once_with_the_numbers_of_its_runs(lab: Session) -> None:
@@ -33,6 +33,7 @@ def test_a_sweep_is_stored_once_with_the_numbers_of_its_runs(lab: Session) -> No
 
     again = sweep_strategy(lab, KO, GRID, name="Coke", on_progress=lambda *_: pytest.fail("It is stored already."))
     assert again.id == made.id
+    assert again.result.parameters == ("slow", "fast"), "in the order that was asked for"
     np.testing.assert_array_equal(again.result.table, made.result.table)
     assert again.result.pivot("fast", "slow").equals(made.result.pivot("fast", "slow"))
     assert [one.id for one in sweeps(lab, KO)] == [made.id]
