@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
+from itertools import takewhile
+from threading import Event
 from typing import Any, Literal, TypeVar, get_args
 
 import joblib
@@ -19,7 +23,7 @@ Result = TypeVar("Result")
 
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 WAVE = 4
-"""Items a worker is given before results are handed over: enough to keep all busy, few enough to stop soon."""
+"""Items begun for each worker ahead of the one that is asked for: enough to keep all busy, few enough to hold."""
 
 _BACKENDS = {"threads": "threading", "processes": "loky", "ray": "ray"}
 # Of Ray's workers: one lost with its node is started on another, and what it was doing is done again.
@@ -37,7 +41,8 @@ def map_work(
 ) -> Iterator[Result]:
     """Yield `function(item)` of every item, in the order of the items, whoever computed it.
 
-    At most `WAVE` x workers items and results are held at a time. With "processes" and "ray" the function and the
+    Each is yielded as soon as it and those before it are done, on Ray in waves of `WAVE` x workers. At most that many
+    items and results are held at a time. With "processes" and "ray" the function and the
     items travel: they must be picklable, and on Ray every node needs this package.
 
     Parameters
@@ -54,7 +59,7 @@ def map_work(
     on_progress
         Called with (items done, all items) after each.
     cancelled
-        Asked between waves; once it says yes, what is done has been yielded and nothing more begins.
+        Asked after each; once it says yes nothing more begins, and what had begun is still yielded.
 
     Raises
     ------
@@ -83,18 +88,37 @@ def _stream(
     total = len(items)
     options = {"ray_remote_args": _SURVIVE} if engine == "ray" else {}
     work = joblib.delayed(partial(_one, function, total))
+    # Over before the first result: what a caller runs between two results is none of this configuration's business.
     with joblib.parallel_config(_BACKENDS[engine], n_jobs=workers or -1, **options):
         # Counted before the pool is up: a node lost in between costs workers, not the size of a wave.
         size = WAVE * joblib.effective_n_jobs(workers or -1)
-        with joblib.Parallel(batch_size=1) as pool:
+        # Ray's backend knows no generators: there a wave comes as a whole.
+        pool = joblib.Parallel(batch_size=1, return_as="list" if engine == "ray" else "generator")
+    stop = Event()
+
+    def ask() -> None:
+        if cancelled is not None and cancelled():
+            stop.set()
+
+    ask()
+    wave: Iterable[Result] = ()
+    with pool:
+        try:
             for begin in range(0, total, size):
-                if cancelled is not None and cancelled():
+                if stop.is_set():
                     return
-                wave = pool(work(k, items[k]) for k in range(begin, min(begin + size, total)))
+                places = range(begin, min(begin + size, total))
+                wave = pool(work(k, items[k]) for k in takewhile(lambda _: not stop.is_set(), places))
                 for k, result in enumerate(wave, start=begin + 1):
                     if on_progress is not None:
                         on_progress(k, total)
                     yield result
+                    ask()
+        finally:
+            # Who leaves early waits for what has begun, and hears no more of it.
+            stop.set()
+            with suppress(Exception):
+                deque(wave, maxlen=0)
 
 
 def _one(function: Callable[[Item], Result], total: int, place: int, item: Item) -> Result:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import joblib
 import pytest
 
 from quantlib import compute
@@ -88,6 +90,46 @@ def test_cancelling_keeps_what_is_done_and_begins_nothing_more() -> None:
     done = list(map_work(work, range(1000), workers=1, cancelled=stop.is_set))
     assert done == sorted(begun)
     assert 6 <= len(done) <= 5 + WAVE
+
+
+@pytest.mark.parametrize("engine", ["threads", "processes"])
+def test_a_result_comes_before_the_rest_of_its_wave(engine: compute.Engine, tmp_path: Path) -> None:
+    go = str(tmp_path / "go")
+
+    def wait_for_word(x: int) -> int:
+        while x == WAVE and not Path(go).exists():
+            time.sleep(0.01)
+        return x
+
+    seen: list[int] = []
+    results = map_work(
+        wait_for_word, range(2 * WAVE), engine=engine, workers=2, on_progress=lambda done, _: seen.append(done)
+    )
+    assert [next(results) for _ in range(WAVE)] == list(range(WAVE))  # would wait for ever for the whole wave
+    assert seen == list(range(1, WAVE + 1))
+    Path(go).touch()
+    assert list(results) == list(range(WAVE, 2 * WAVE))
+
+
+def test_cancelling_is_asked_within_a_wave_and_nothing_is_skipped() -> None:
+    begun: list[int] = []
+    answers = iter([False, False, True])
+    done = list(map_work(lambda x: begun.append(x) or x, range(40), workers=2, cancelled=lambda: next(answers, False)))
+    assert done == list(range(len(done))) == sorted(begun)
+    assert 2 <= len(done) < 2 * WAVE + 2
+
+
+def test_two_at_once_leave_each_other_and_the_caller_alone() -> None:
+    outside = joblib.effective_n_jobs()
+    one = map_work(slow_square, range(20), engine="threads", workers=3)
+    two = map_work(slow_square, range(20), engine="processes", workers=2)
+    assert next(one) == 0
+    assert joblib.effective_n_jobs() == outside
+    assert next(two) == 0
+    assert joblib.effective_n_jobs() == outside
+    assert list(one) == list(two) == [x * x for x in range(1, 20)]
+    assert joblib.effective_n_jobs() == outside
+    assert joblib.parallel.get_active_backend()[0].nesting_level == 0
 
 
 def test_leaving_early_is_quiet() -> None:

@@ -176,7 +176,7 @@ def equities_of(
     return equity
 
 
-def check_account(cash: float, lag: int, rebalance: str) -> None:
+def check_account(cash: float, lag: object, rebalance: str) -> None:
     """Refuse what an account cannot be run with.
 
     Raises
@@ -184,7 +184,7 @@ def check_account(cash: float, lag: int, rebalance: str) -> None:
     StrategyError
         Cash is not a number above zero, `lag` not a whole one from 1 on, or there is no such `rebalance`.
     """
-    if not isinstance(lag, int | np.integer) or isinstance(lag, bool):
+    if isinstance(lag, bool) or not isinstance(lag, int | np.integer):
         raise StrategyError(f"lag is {lag!r}; a decision waits a whole number of sessions for its fill, 1 or more.")
     if lag < 1:
         raise StrategyError(f"lag is {lag}; a decision can be filled one session later at the earliest, so 1 or more.")

@@ -12,11 +12,13 @@ from quantlib.backtest.result import BacktestResult
 from quantlib.backtest.state import (
     BORROW,
     CASH,
+    DELISTED,
     DIVIDENDS,
     FINANCING,
     NOT,
     PROFITS,
     REASONS,
+    RUIN,
     SHARES,
     STATUSES,
     VALUE,
@@ -71,7 +73,7 @@ def result_of(
         targets=_wide(panel, _by_symbol(panel, plan, plan.targets)),
         trades=trades,
         orders=_orders(panel, plan, log.orders[: log.used[1]]),
-        group_trades=_group_trades(panel, plan, log.trades[: log.used[2]]),
+        group_trades=_group_trades(panel, plan, log.trades[: log.used[2]], fills),
         leg_pnl=pd.DataFrame(record.legs[PROFITS].T, index=index, columns=legs),
         leg_value=pd.DataFrame(record.legs[VALUE].T, index=index, columns=legs),
         costs=pd.Series(sum(parts[name] for name in ("commission", "spread", "impact", "borrow")), index, name="costs"),
@@ -148,15 +150,21 @@ def _orders(panel: Panel, plan: Plan, orders: FloatArray) -> pd.DataFrame:
     )
 
 
-def _group_trades(panel: Panel, plan: Plan, trades: FloatArray) -> pd.DataFrame:
+def _group_trades(panel: Panel, plan: Plan, trades: FloatArray, fills: FloatArray) -> pd.DataFrame:
     group, began, last, side, pnl, base, worst, best, why, reason, fees = trades.T
+    # A close of its own, not a fill, ends what is delisted or ruined: it was held at that close too.
+    bar, leg, row, of = fills[:, 0], fills[:, 1].astype(np.int64), fills[:, 6], fills[:, 7]
+    gone = (bar == row) & ((of == DELISTED) | (of == RUIN))
+    at_close = ((reason == DELISTED) | (reason == RUIN)) & np.isin(
+        group * len(panel) + last, plan.group[leg[gone]] * len(panel) + bar[gone]
+    )
     return pd.DataFrame(
         {
             "group": _words(plan.names, group.astype(np.int64)),
             "side": _words(("short", "long"), (side > 0).astype(np.int64)),
             "entered": _dates(panel.index, began),
             "left": _dates(panel.index, last),
-            "sessions": (np.where(last == NOT, len(panel), last) - began).astype(np.int64),
+            "sessions": (np.where(last == NOT, len(panel), last + at_close) - began).astype(np.int64),
             "pnl": pnl,
             "return": pnl / base,
             "mae": worst,

@@ -144,11 +144,17 @@ def _actions(panel: Panel, name: str, *, none: float) -> FloatArray:
     return np.asarray(values, dtype=np.float64)
 
 
-def _last_rows(panel: Panel, delisted: Mapping[str, date]) -> NDArray[np.int64]:
-    rows = np.full(len(panel.symbols), len(panel), dtype=np.int64)
-    for symbol, day in delisted.items():
+def check_delisted(delisted: Mapping[str, date], panel: Panel) -> None:
+    """Raise a DataError where a delisted symbol is not in the panel."""
+    for symbol in delisted:
         if symbol not in panel.symbols:
             raise DataError(f"{symbol!r} is delisted but not in the panel. {nearest(symbol, panel.symbols)}")
+
+
+def _last_rows(panel: Panel, delisted: Mapping[str, date]) -> NDArray[np.int64]:
+    rows = np.full(len(panel.symbols), len(panel), dtype=np.int64)
+    check_delisted(delisted, panel)
+    for symbol, day in delisted.items():
         stamp = as_date(day)
         if stamp <= panel.index[-1]:
             rows[panel.symbols.index(symbol)] = int(panel.index.searchsorted(stamp, side="right")) - 1

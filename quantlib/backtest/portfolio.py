@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Self
 
@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
-from quantlib.backtest.groups import GroupTargets
+from quantlib.backtest.groups import group_of
 from quantlib.backtest.result import BacktestResult, active_returns
-from quantlib.backtest.run import run_groups, run_strategy
+from quantlib.backtest.run import run_groups
 from quantlib.backtest.sizing import Sizing, shares_over_time
 from quantlib.costs import AnyCosts
 from quantlib.risk import Execution, Limits
@@ -25,13 +25,17 @@ from quantlib.types import Panel
 
 
 class Member(BaseModel):
-    """A group of a portfolio: its definition, and the multiple of its own weights it is traded at."""
+    """A group of a portfolio: its definition, and its plain share, the multiple of its own weights it is traded at.
+
+    With a sizing other than "fixed" that is what it gets until it has results enough, and what `Sizing.largest` is a
+    multiple of.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     name: str = Field(min_length=1, max_length=80)
     strategy: Strategy
-    share: float = Field(gt=0, le=10, description="Of equity, where the definition alone would use all of it.")
+    share: float = Field(gt=0, le=10, description="Multiple of the definition's own weights.")
 
     @field_validator("strategy", mode="before")
     @classmethod
@@ -65,11 +69,6 @@ class Portfolio(BaseModel):
     def _distinct(self) -> Self:
         if twice := [name for name, n in Counter(m.name for m in self.members).items() if n > 1]:
             raise ValueError(f"members: {twice[0]!r} stands twice; give each group its own name")
-        if self.sizing.method == "fixed" and (asked := sum(m.share for m in self.members)) > self.limits.max_gross:
-            raise ValueError(
-                f"members: the shares add up to {asked:g} and max_gross is {self.limits.max_gross:g}, so the cap would "
-                "always bind; lower the shares or raise the cap"
-            )
         return self
 
     @property
@@ -95,7 +94,7 @@ class PortfolioResult:
     shares
         The multiple of its own weights each group was traded at, as decided at each close [time x group].
     alone
-        Each group on an account of its own, from which the shares were estimated.
+        Each group at its own weights on an account of its own, from which the shares were estimated.
     """
 
     result: BacktestResult
@@ -124,8 +123,9 @@ def run_portfolio(
 ) -> PortfolioResult:
     """Return the account that trades a portfolio through a panel.
 
-    Each group is first run alone, with its costs and stops, on an account of its own; its share at each close comes
-    from those results up to that close only. Then all are run together.
+    Each group is first run alone, with its costs and stops and the portfolio's caps, on an account of its own; its
+    share at each close comes from those results up to that close only. Then all are run together. The drawdown limit
+    is the portfolio's alone: it says when the whole stands aside, not what a group's own results are.
 
     Raises
     ------
@@ -134,27 +134,20 @@ def run_portfolio(
     StrategyError
         A group decides an impossible weight.
     """
+    groups = [group_of(member.strategy, panel, name=member.name) for member in portfolio.members]
+    caps = portfolio.limits.model_copy(update={"drawdown": None})
     alone = {
-        member.name: run_strategy(
-            member.strategy, panel, costs=costs, execution=portfolio.execution, cash=cash, lag=lag, delisted=delisted
+        group.name: run_groups(
+            panel, [group], costs=costs, limits=caps, execution=portfolio.execution, cash=cash, lag=lag,
+            delisted=delisted,
         )
-        for member in portfolio.members
-    }
+        for group in groups
+    }  # fmt: skip
     own = np.array([member.share for member in portfolio.members])
     shares = shares_over_time(_results(alone), own, portfolio.sizing, periods_per_year=panel.periods_per_year)
-    groups = [
-        GroupTargets(
-            name=member.name,
-            targets=alone[member.name].targets.mul(shares[:, i], axis=0),
-            stops=member.strategy.risk,
-            spread_z=member.strategy.spread_z(panel.select(member.strategy.inputs)),
-            linked=member.strategy.linked,
-            legs=member.strategy.symbols,
-        )
-        for i, member in enumerate(portfolio.members)
-    ]
+    sized = [replace(g, targets=g.targets.mul(share, axis=0)) for g, share in zip(groups, shares.T, strict=True)]
     result = run_groups(
-        panel, groups, costs=costs, limits=portfolio.limits, execution=portfolio.execution, cash=cash, lag=lag,
+        panel, sized, costs=costs, limits=portfolio.limits, execution=portfolio.execution, cash=cash, lag=lag,
         delisted=delisted,
     )  # fmt: skip
     names = pd.Index([member.name for member in portfolio.members], name="group")

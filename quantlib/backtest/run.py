@@ -66,7 +66,8 @@ def run(
     Raises
     ------
     StrategyError
-        Targets do not fit the panel or are not finite, a stop lacks what it needs, or cash, `lag` or `rebalance` is not possible.
+        Targets do not fit the panel or are not finite, a stop lacks what it needs, or cash, `lag` or `rebalance` is
+        not possible.
     DataError
         The panel is empty, a symbol has no costs, or a split or dividend is out of range.
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from quantlib.backtest.accounts import Rebalance
@@ -58,8 +59,8 @@ class Between:
     def suggest(self, trial: optuna.Trial, name: str) -> float:
         """Return a value for a trial."""
         low, high, step = self.low, self.high, 1 if self.step is None else self.step
-        # Annotations call a whole number a float too, so this is asked of the values.
-        if all(type(one) is int for one in (low, high, step)):
+        # Annotations call a whole number a float too, so this is asked of the values; numpy's count as well.
+        if all(isinstance(one, Integral) for one in (low, high, step)):
             return trial.suggest_int(name, int(low), int(high), step=int(step), log=self.log)
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
@@ -131,6 +132,7 @@ def search(
         raise StrategyError(f"{METRICS[objective].title} is neither better high nor low, so nothing can be searched.")
     ends = {name: (one.low, one.high) if isinstance(one, Between) else one for name, one in space.items()}
     grid = Grid.of(strategy, ends, stops)
+    choices = {name: one if isinstance(one, Between) else grid.values[name] for name, one in space.items()}
     rules = Rules(costs, limits or Limits(), execution or Execution(), cash, lag, rebalance, delisted)
     chunk = chunk_of(grid, panel, rules, "account", [*metrics, objective])
     place = chunk.metrics.index(objective)
@@ -144,7 +146,7 @@ def search(
     try:
         while len(found) < trials and not (cancelled is not None and cancelled()):
             batch = [study.ask() for _ in range(min(BATCH, trials - len(found)))]
-            proposed = [{name: _value(trial, name, one) for name, one in space.items()} for trial in batch]
+            proposed = [{name: _value(trial, name, one) for name, one in choices.items()} for trial in batch]
             answers = map_work(chunk, [[one] for one in proposed], engine=engine, workers=workers)
             for trial, one, (rows,) in zip(batch, proposed, answers, strict=True):
                 sets.append(one)

@@ -23,21 +23,23 @@ class Sizing(BaseModel):
     Parameters
     ----------
     method
-        "fixed": the groups' own shares. "volatility": each share is scaled so that the group alone would vary by
-        `volatility` a year. "kelly": a fraction of mean over variance of the group's results, none where the mean is
-        not positive. "risk_parity": every group contributes the same variance. "hrp": hierarchical risk parity.
+        "fixed": the groups' own shares. The others set shares from results, whatever the own ones are. "volatility":
+        each group alone would vary by `volatility` a year. "kelly": a fraction of mean over variance of the group's
+        results, none where the mean is not positive. "risk_parity": every group contributes the same variance, and
+        the whole varies by `volatility`. "hrp": hierarchical risk parity, and the whole varies by `volatility`.
     lookback
         Sessions of results that estimates are made from.
     every
         When they are made again.
     volatility
-        Of a year; what "volatility" aims at for each group. For "risk_parity" and "hrp" the whole is scaled to it.
+        Of a year; what each group, or with "risk_parity" and "hrp" the whole, is scaled to.
     kelly_fraction
         Share of the full Kelly size.
     largest
-        A share never grows beyond this many times the group's own.
+        A share never grows beyond this many times the group's own, a target missed for it.
     correlation_cap
-        Groups whose results are more correlated than this share one place: each gets its part of it.
+        Groups whose results are more correlated than this share one place: each gets its part of what it would get
+        alone. With "risk_parity" and "hrp" the whole is scaled to `volatility` after that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -95,14 +97,24 @@ def _shares(window: FloatArray, own: FloatArray, sizing: Sizing, periods_per_yea
     out = own.copy()
     if not len(usable):
         return out
-    known = window[:, usable]
-    out[usable] = METHODS[sizing.method](known, own[usable], sizing, periods_per_year)
-    out[usable] = np.clip(out[usable], 0.0, sizing.largest * own[usable])
-    if sizing.correlation_cap is not None and len(usable) > 1:
-        together = pd.DataFrame(known).corr(min_periods=FEWEST).to_numpy() > sizing.correlation_cap
-        _, member = connected_components(together, directed=False)
-        out[usable] /= np.bincount(member)[member]
+    known, plain = window[:, usable], own[usable]
+    crowd = _crowd(known, sizing)
+    if sizing.method in MIXES:
+        mixed = _mixed(known, plain, crowd, sizing, periods_per_year)
+        out[usable] = np.minimum(mixed, sizing.largest * plain)
+    else:
+        found = METHODS[sizing.method](known, plain, sizing, periods_per_year)
+        out[usable] = np.minimum(found, sizing.largest * plain) / crowd
     return out
+
+
+def _crowd(known: FloatArray, sizing: Sizing) -> FloatArray:
+    """Return how many groups share each group's place [G]."""
+    if sizing.correlation_cap is None or known.shape[1] < 2:
+        return np.ones(known.shape[1])
+    together = pd.DataFrame(known).corr(min_periods=FEWEST).to_numpy() > sizing.correlation_cap
+    _, place = connected_components(together, directed=False)
+    return np.asarray(np.bincount(place)[place], dtype=np.float64)
 
 
 def _fixed(window: FloatArray, own: FloatArray, sizing: Sizing, periods_per_year: float) -> FloatArray:
@@ -111,48 +123,58 @@ def _fixed(window: FloatArray, own: FloatArray, sizing: Sizing, periods_per_year
 
 def _volatility(window: FloatArray, own: FloatArray, sizing: Sizing, periods_per_year: float) -> FloatArray:
     yearly = np.nanstd(window, axis=0, ddof=1) * np.sqrt(periods_per_year)
-    return np.asarray(own * sizing.volatility / yearly)
+    return np.asarray(sizing.volatility / yearly)
 
 
 def _kelly(window: FloatArray, own: FloatArray, sizing: Sizing, periods_per_year: float) -> FloatArray:
     full = np.nanmean(window, axis=0) / np.nanvar(window, axis=0, ddof=1)
-    return np.asarray(own * sizing.kelly_fraction * np.maximum(full, 0.0))
-
-
-def _risk_parity(window: FloatArray, own: FloatArray, sizing: Sizing, periods_per_year: float) -> FloatArray:
-    from skfolio.optimization import RiskBudgeting  # noqa: PLC0415  its import takes over a second
-
-    return _to_target(window, own, RiskBudgeting(), sizing, periods_per_year)
-
-
-def _hrp(window: FloatArray, own: FloatArray, sizing: Sizing, periods_per_year: float) -> FloatArray:
-    from skfolio.optimization import HierarchicalRiskParity  # noqa: PLC0415  its import takes over a second
-
-    return _to_target(window, own, HierarchicalRiskParity(), sizing, periods_per_year)
-
-
-def _to_target(
-    window: FloatArray, own: FloatArray, optimizer: Any, sizing: Sizing, periods_per_year: float
-) -> FloatArray:
-    """Return the optimizer's mix of the groups, scaled as a whole to the volatility target.
-
-    A group that stood still in the sessions all of them share, though not before, keeps its plain share.
-    """
-    shared = window[np.isfinite(window).all(axis=1)] * own
-    moved = np.flatnonzero(np.std(shared, axis=0) > 1e-12) if len(shared) >= FEWEST else np.empty(0, dtype=np.int64)
-    if len(moved) < 2:
-        return _volatility(window, own, sizing, periods_per_year)
-    weights = np.asarray(optimizer.fit(shared[:, moved]).weights_, dtype=np.float64)
-    yearly = np.std(shared[:, moved] @ weights, ddof=1) * np.sqrt(periods_per_year)
-    out = own.copy()
-    out[moved] = own[moved] * weights * sizing.volatility / yearly
-    return out
+    return np.asarray(sizing.kelly_fraction * np.maximum(full, 0.0))
 
 
 METHODS: dict[str, Callable[[FloatArray, FloatArray, Sizing, float], FloatArray]] = {
     "fixed": _fixed,
     "volatility": _volatility,
     "kelly": _kelly,
-    "risk_parity": _risk_parity,
-    "hrp": _hrp,
 }
+"""What a group gets for its own results."""
+
+
+def _risk_parity() -> Any:
+    from skfolio.optimization import RiskBudgeting  # noqa: PLC0415  its import takes over a second
+
+    return RiskBudgeting()
+
+
+def _hrp() -> Any:
+    from skfolio.optimization import HierarchicalRiskParity  # noqa: PLC0415  its import takes over a second
+
+    return HierarchicalRiskParity()
+
+
+MIXES: dict[str, Callable[[], Any]] = {"risk_parity": _risk_parity, "hrp": _hrp}
+"""What splits the account between groups by how they move together."""
+
+
+def _mixed(
+    window: FloatArray, own: FloatArray, crowd: FloatArray, sizing: Sizing, periods_per_year: float
+) -> FloatArray:
+    """Return the mix of the groups, scaled as a whole to the volatility target.
+
+    Groups that share too few sessions count as not correlated. A group that stood still in the sessions all of them
+    share, though not before, keeps its plain share.
+    """
+    shared = window[np.isfinite(window).all(axis=1)]
+    if len(shared) < FEWEST:
+        weights = 1.0 / (np.nanstd(window, axis=0, ddof=1) * crowd)
+        yearly = np.sqrt(np.sum(1.0 / crowd**2) * periods_per_year)
+        return np.asarray(weights * sizing.volatility / yearly)
+    moved = np.flatnonzero(np.std(shared, axis=0) > 1e-12)
+    out = own.copy()
+    if not len(moved):
+        return out
+    shared = shared[:, moved]
+    weights = np.ones(1) if len(moved) == 1 else np.asarray(MIXES[sizing.method]().fit(shared).weights_)
+    weights = weights / crowd[moved]
+    yearly = np.std(shared @ weights, ddof=1) * np.sqrt(periods_per_year)
+    out[moved] = weights * sizing.volatility / max(yearly, 1e-12)  # groups that cancel out: as much as is allowed
+    return out

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from quantlib.backtest.accounts import Rebalance, check_account
+from quantlib.backtest.market import check_delisted
 from quantlib.backtest.sweep_chunk import QUICK, By, Chunk, Rules, forget
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_result import SweepResult
@@ -23,7 +24,7 @@ from quantlib.strategies import Strategy
 from quantlib.types import FloatArray, Panel
 
 CHUNK = 64
-"""Most sets handed to a worker at a time: what progress is told and cancelling waits for."""
+"""Most sets handed to a worker at a time: progress counts by so many, and cancelling waits for the parts begun."""
 
 
 def sweep(
@@ -79,7 +80,7 @@ def sweep(
     StrategyError
         The grid has an unknown parameter, no set of it is valid, or the family does not allow by="symbol".
     DataError
-        The panel is empty or lacks a symbol.
+        The panel is empty or lacks a symbol, one said to be delisted among them.
 
     Examples
     --------
@@ -115,7 +116,9 @@ def chunk_of(grid: Grid, panel: Panel, rules: Rules, by: By, metrics: Sequence[s
     Raises
     ------
     StrategyError
-        A metric is not made from returns, `by` is unknown, or an account cannot be run so.
+        A metric is not made from returns, `by` is unknown or does not go with the grid, or an account cannot be run so.
+    DataError
+        A delisted symbol is not in the panel.
     """
     usable = [key for key, metric in METRICS.items() if metric.kernel is not None and metric.made_from == "returns"]
     for key in metrics:
@@ -123,6 +126,12 @@ def chunk_of(grid: Grid, panel: Panel, rules: Rules, by: By, metrics: Sequence[s
             raise StrategyError(f"A sweep has no metric {key!r}. {nearest(key, usable)}")
     if by not in ("account", "symbol"):
         raise StrategyError(f"by is {by!r}; accepted: 'account' or 'symbol'.")
+    if by == "symbol" and (which := [name for name in grid.names if name.partition(".")[0] == "universe"]):
+        raise StrategyError(
+            f"by='symbol' gives every symbol of the universe an account, so {which[0]!r} cannot vary. Give the "
+            "strategy the largest universe and leave it out of the grid."
+        )
+    check_delisted(rules.delisted or {}, panel)
     check_account(rules.cash, rules.lag, rules.rebalance)
     return Chunk(grid, panel, rules, by, tuple(dict.fromkeys(metrics)))
 

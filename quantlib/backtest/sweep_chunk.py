@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 import numba
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from quantlib.backtest.accounts import Rebalance, equities_of
+from quantlib.backtest.accounts import Rebalance, equities_of, simulate
+from quantlib.backtest.groups import GroupTargets
 from quantlib.backtest.limits import surely_within
 from quantlib.backtest.market import CLOSE, Market, prepare
 from quantlib.backtest.sweep_grid import Definition, Grid
@@ -57,16 +59,22 @@ class _Ground:
     ----------
     plain
         Whether the short loop for accounts of one symbol fits this market.
+    traded
+        The panel of what the strategy trades.
     exact
         Whether a decision is filled `lag` bars later for sure.
+    shows
+        Whether every fill costs something.
     year
         Periods a year.
     """
 
     panel: Panel
+    traded: Panel
     market: Market
     plain: bool
     exact: bool
+    shows: bool
     year: int
 
 
@@ -141,8 +149,30 @@ class Chunk:
                 rebalance=rules.rebalance,
                 out=room[accounts],
             )
-        first = first_fills_nb(groups, equity, rules.cash, market.interest, rules.lag, ground.exact)
+        if ground.exact or ground.shows:
+            first = first_fills_nb(groups, equity, rules.cash, market.interest, rules.lag, ground.exact)
+        else:
+            first = self._first_fills(one, ground, targets, accounts, warm.memo)
         return measured(equity, first, ground.year, self.metrics)
+
+    def _first_fills(
+        self, one: Definition, ground: _Ground, targets: FloatArray, accounts: int, memo: Memo
+    ) -> NDArray[np.int64]:
+        """Return the bar of the first fill of every account [A], 0 where there is none, as the engine has it."""
+        strategy, rules, first = one.strategy, self.rules, np.zeros(accounts, dtype=np.int64)
+        spread = self._spread(strategy, one.stops, ground.panel, 1, memo)
+        for a in range(accounts):
+            weights, legs = targets, strategy.symbols
+            if accounts > 1:
+                weights, legs = np.zeros_like(targets), (strategy.symbols[a],)
+                weights[a] = targets[a]
+            frame = pd.DataFrame(weights.T, ground.traded.index, list(ground.traded.symbols))
+            z = None if spread is None else spread[0]
+            group = GroupTargets(strategy.title, frame, one.stops, z, strategy.linked, legs)
+            account = (rules.limits, rules.cash, rules.lag, rules.rebalance)
+            _, _, _, log = simulate(ground.traded, ground.market, [group], *account)
+            first[a] = log.fills[0, 0] if log.used[0] else 0
+        return first
 
     def _ground(self, strategy: Strategy, warm: _Warm) -> _Ground:
         key = strategy.inputs, strategy.symbols
@@ -152,8 +182,15 @@ class Chunk:
                 traded, rules = panel.select(strategy.symbols), self.rules
                 gone = {s: day for s, day in (rules.delisted or {}).items() if s in traded.symbols}
                 market = prepare(traded, rules.costs, rules.execution, delisted=gone)
-                exact = np.isnan(market.limit) and not market.whole and np.isfinite(market.bars[CLOSE]).all()
-                warm.grounds[key] = _Ground(panel, market, plain(market), bool(exact), panel.periods_per_year)
+                warm.grounds[key] = _Ground(
+                    panel,
+                    traded,
+                    market,
+                    plain=plain(market),
+                    exact=_on_time(market, rules.limits),
+                    shows=bool((market.symbols["side"] > 0.0).all()),
+                    year=panel.periods_per_year,
+                )
             return warm.grounds[key]
 
     def _spread(self, strategy: Strategy, stops: Stops, panel: Panel, accounts: int, memo: Memo) -> FloatArray | None:
@@ -168,6 +205,15 @@ class Chunk:
         if spread is None:
             raise StrategyError(f"{strategy.title} has a spread stop but no spread. Leave the stop out.")
         return np.repeat(spread[None, :], accounts, axis=0)
+
+
+def _on_time(market: Market, limits: Limits) -> bool:
+    """Return whether every decision is filled when it is due: priced, in any size, never gone, and never too dear."""
+    symbols = market.symbols
+    known = bool(np.isfinite(market.bars[CLOSE]).all()) and np.isnan(market.limit) and not market.whole
+    stays = bool((symbols["last"] >= market.bars.shape[2]).all())
+    paid = symbols["side"] * limits.max_gross < 1.0
+    return bool(known and stays and (paid & (symbols["impact"] == 0.0) & (symbols["assumed"] == 0.0)).all())
 
 
 def _warm(number: int) -> _Warm:
@@ -194,7 +240,7 @@ def first_fills_nb(
     """Return the bar of the first fill of every account [A], 0 where there is none; targets [A, L, T].
 
     Where a fill may come later than `lag` bars after the decision (not `exact`), it is the first bar at which equity is
-    not what cash alone would be. Costs make every fill show.
+    not what cash alone would be. That holds where every fill costs something, and so shows.
     """
     n_bars = targets.shape[2]
     first = np.zeros(len(targets), dtype=np.int64)

@@ -48,7 +48,7 @@ class Grid:
         By parameter, what it takes in turn. A dot reaches inside: "timing.entry", "legs.0.weight". Where the family
         has no field "stops", "stops.loss" and the like set the stops it is run with.
     stops
-        Instead of the strategy's own; None leaves them.
+        Instead of the strategy's own, and what a parameter of the stops is put into; None leaves them.
     """
 
     strategy: Strategy
@@ -69,7 +69,7 @@ class Grid:
         for name, values in grid.items():
             if isinstance(values, str) or not len(values):
                 raise StrategyError(f"{name} has no list of values (got {values!r}). Give at least one.")
-            if any(value in list(values)[:k] for k, value in enumerate(values)):
+            if _repeated([plain(value) for value in values]):
                 raise StrategyError(f"{name} has a value twice: {list(values)!r}. Give each once.")
             first, _, inside = name.partition(".")
             fields = type(strategy).model_fields
@@ -79,6 +79,11 @@ class Grid:
             elif first not in fields:
                 raise StrategyError(f"{strategy.title} has no parameter {first!r}. {nearest(first, fields)}")
         return cls(strategy, {name: tuple(map(plain, values)) for name, values in grid.items()}, stops)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters that vary."""
+        return tuple(self.values)
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -133,7 +138,7 @@ class Grid:
                 strategy = family.model_validate(data)
             except ValidationError as error:
                 raise StrategyError(refusal(family, error, data).sentence) from None
-        stops = self.stops if self.stops is not None else strategy.risk
+        stops = strategy.risk if self.stops is None or _STOPS in family.model_fields else self.stops
         if outside:
             data = {**stops.model_dump(), **{name.partition(".")[2]: value for name, value in outside.items()}}
             try:
@@ -144,12 +149,25 @@ class Grid:
 
     @cached_property
     def _plain(self) -> dict[str, Any]:
-        return self.strategy.model_dump()
+        data = self.strategy.model_dump()
+        if self.stops is not None and _STOPS in data:
+            data[_STOPS] = self.stops.model_dump()
+        return data
 
 
 def plain(value: Any) -> Any:
-    """Return a numpy number as Python's own, which definitions are made of."""
+    """Return a numpy number as Python's own, which definitions are made of, and a list as a tuple, to group by."""
+    if isinstance(value, list | tuple):
+        return tuple(map(plain, value))
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _repeated(values: Sequence[Any]) -> bool:
+    """Return whether a value stands twice."""
+    try:
+        return len(set(values)) < len(values)
+    except TypeError:  # a mapping, say: compared one by one
+        return any(value in values[:k] for k, value in enumerate(values))
 
 
 def _put(data: dict[str, Any], path: Sequence[str], value: Any, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -38,7 +39,7 @@ class SweepResult:
     @property
     def parameters(self) -> tuple[str, ...]:
         """The parameters that vary."""
-        return tuple(self.grid.values)
+        return self.grid.names
 
     @property
     def n_tried(self) -> int:
@@ -91,6 +92,8 @@ class SweepResult:
         for name in (x, y):
             if name not in accepted:
                 raise StrategyError(f"The sweep does not vary {name!r}. {nearest(name, accepted)}")
+            if not all(isinstance(value, Hashable) for value in self.table[name]):
+                raise StrategyError(f"Values of {name!r} are mappings, which no table has for a side. Use `table`.")
         if x == y:
             raise StrategyError(f"Both sides of the table are {x!r}. Choose two parameters.")
         return self.table.pivot_table(index=y, columns=x, values=metric, aggfunc="median", dropna=False, observed=True)

@@ -93,7 +93,7 @@ def recent_history(strategy: Strategy, panel: Panel, costs: AnyCosts, *, least: 
 
 
 def _standing(strategy: Strategy, panel: Panel, costs: AnyCosts) -> FloatArray:
-    """Return the last two decisions, the weights held at the last close, and whether there is an account, in one row."""
+    """Return the last two decisions, the weights held at the last close, and whether there is money left, in a row."""
     targets = strategy.targets(panel)
     account = _account(strategy, panel, targets, costs)
     marks = panel.frame("close").ffill().to_numpy()[-1]

@@ -15,7 +15,8 @@ Vary = Annotated[
     list[str],
     typer.Option(
         metavar="PARAMETER=VALUES",
-        help='What varies, once for each: "timing.entry=1.5,2,2.5" or "fast=20:120:10" (first, last, step).',
+        help='What varies, once for each: "timing.entry=1.5,2,2.5" or "fast=20:120:10" (first, last, step). '
+        "null stands for none.",
     ),
 ]
 
@@ -69,13 +70,13 @@ def values_of(text: str) -> list[Any]:
     ([20, 30, 40], [1.5, 2], ['ols', 'tls'])
     """
     import numpy as np
-    import yaml
 
     from quantlib.errors import StrategyError
+    from quantlib.strategies.plain_yaml import read_plain
 
     try:
-        read = [yaml.safe_load(part) for part in text.split(":" if ":" in text else ",")]
-    except yaml.YAMLError:
+        read = [read_plain(part)[0] for part in text.split(":" if ":" in text else ",")]
+    except StrategyError:
         raise StrategyError(f"{text!r} cannot be read. Write values as 1,2,3 or first:last:step.") from None
     if ":" not in text:
         return read

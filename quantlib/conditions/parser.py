@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from itertools import pairwise
 from typing import cast
 
@@ -126,7 +126,10 @@ class _Builder:
     def number(self, token: Token, span: Span) -> Number:
         digits = token.rstrip("% \t")
         percent = digits != token
-        value = float(Decimal(digits) / 100 if percent else Decimal(digits))
+        try:
+            value = float(Decimal(digits) / 100 if percent else Decimal(digits))
+        except DecimalException:  # an exponent of eighteen digits
+            raise self.error(f"{_short(token)} cannot be read as a number.", span) from None
         if not math.isfinite(value):
             raise self.error(f"{_short(token)} is too large for a number.", span)
         return Number(value, percent, span=span)

@@ -60,7 +60,10 @@ _DEFINE = """
 INSERT INTO strategies.definitions (id, family, title, params)
 VALUES (:id, :family, :title, CAST(:params AS jsonb)) ON CONFLICT (id) DO NOTHING
 """
-_NEWEST = "SELECT version, strategy_id FROM strategies.versions WHERE name = :name ORDER BY version DESC LIMIT 1"
+_NEWEST = (
+    "SELECT version, strategy_id, why, reference FROM strategies.versions WHERE name = :name "
+    "ORDER BY version DESC LIMIT 1"
+)
 _BACK = """
 UPDATE strategies.versions SET retired_at = NULL, changed_at = clock_timestamp()
 WHERE name = :name AND retired_at IS NOT NULL
@@ -100,7 +103,8 @@ def save_version(
     strategy
         The definition; it is stored with the version.
     note, why, reference
-        What was changed, why it might work, and where it was written about; None leaves what there is.
+        What was changed, why it might work, and where it was written about. None leaves the last two as they were
+        in the newest version; a note is of one version alone.
     """
     words = {"note": note, "why": why, "reference": reference}
     defined = {"id": strategy.id, "family": strategy.family, "title": strategy.title}
@@ -112,7 +116,8 @@ def save_version(
         else:
             connection.execute(sa.text(_DEFINE), {**defined, "params": json.dumps(as_json(strategy.params))})
             version = 1 if newest is None else newest.version + 1
-            added = {key: text or "" for key, text in words.items()}
+            before = {} if newest is None else {"why": newest.why, "reference": newest.reference}
+            added = {key: before.get(key, "") if text is None else text for key, text in words.items()}
             connection.execute(sa.text(_ADD), {"name": name, "version": version, "id": strategy.id, **added})
         return _versions(connection, name)[-1]
 

@@ -103,11 +103,14 @@ def check_name(name: str) -> str:
     Raises
     ------
     StrategyError
-        It is empty or too long, or has a sign in it that a list of names or a version is written with.
+        It is empty or too long, reads like an option or a file, or has a sign in it that a list of names or a version
+        is written with.
     """
     clean = name.strip()
     if not clean or len(clean) > LONGEST_NAME:
         raise StrategyError(f"A name has 1 to {LONGEST_NAME} characters; got {len(clean)}.")
+    if clean.startswith("-") or clean.endswith((".yaml", ".yml", ".py")):
+        raise StrategyError(f"The name {clean!r} reads like an option or a file. Use another one.")
     if bad := sorted({sign for sign in clean if sign in ",@" or not sign.isprintable()}):
         raise StrategyError(f"The name {clean!r} has {bad[0]!r} in it. Use letters, digits, spaces and hyphens.")
     return clean

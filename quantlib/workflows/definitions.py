@@ -147,7 +147,7 @@ def open_definition(session: Session, what: str) -> tuple[str, Definition]:
         return strategy.title, Definition(strategy)
     if path.suffix in {".yaml", ".yml"}:
         return _document(path)
-    return what.strip(), find_definition(session, what)
+    return what.partition("@")[0].strip(), find_definition(session, what)
 
 
 def compare_versions(session: Session, name: str, a: int, b: int) -> list[Change]:
@@ -242,8 +242,12 @@ def move_definition(session: Session, name: str, new: str) -> None:
         Nothing is kept under the old name, or something is or was under the new one.
     StrategyError
         As in `save_definition`.
+    ConfigError
+        WORKBENCH_STRATEGIES names it.
     """
-    rename_definition(session.store, name, _own_name(new))
+    new = _own_name(new)
+    _check_not_daily(session, name)
+    rename_definition(session.store, name, new)
 
 
 def drop_definition(session: Session, name: str) -> None:
@@ -253,7 +257,10 @@ def drop_definition(session: Session, name: str) -> None:
     ------
     DataError
         Nothing is kept under that name.
+    ConfigError
+        WORKBENCH_STRATEGIES names it.
     """
+    _check_not_daily(session, name)
     delete_definition(session.store, name)
 
 
@@ -287,9 +294,17 @@ def _words(told: Definition) -> dict[str, str | None]:
     return {"why": told.why or None, "reference": told.reference or None}
 
 
+def _check_not_daily(session: Session, name: str) -> None:
+    """Refuse to take away a name that the pipeline is told to run: it could not run at all then."""
+    if name in (one.strip() for one in session.settings.strategies.split(",")):
+        raise ConfigError(f"WORKBENCH_STRATEGIES names {name!r}, so the pipeline needs it. Change the setting first.")
+
+
 def _own_name(name: str) -> str:
     """Return a name that something may be saved under."""
     name = check_name(name)
+    if name in ("daily", EVERYTHING):
+        raise StrategyError(f"{name!r} has a meaning of its own in WORKBENCH_STRATEGIES. Choose another name.")
     if name in LIBRARY:
         raise StrategyError(f"{name!r} is the name of a ready definition, which stays as it is. Choose another name.")
     return name

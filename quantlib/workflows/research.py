@@ -13,7 +13,7 @@ from quantlib.costs import AnyCosts, costs_record
 from quantlib.errors import ConfigError, DataError, nearest
 from quantlib.simulators import SIMULATORS, Simulator
 from quantlib.sources import SOURCES
-from quantlib.store import RunRecord, coverage, read_panel, read_runs, save_runs, save_strategies
+from quantlib.store import RunRecord, coverage, read_panel, read_runs, read_strategies, save_runs, save_strategies
 from quantlib.store.canonical import FRESH_DAYS, LONG_DAYS
 from quantlib.strategies import Strategy
 from quantlib.strategies.fitting import check_symbols
@@ -199,9 +199,7 @@ def backtest_strategy(
     panel = shared_panel(session, strategy.inputs, start, end, as_of)
     result = run_strategy(strategy, panel, costs=costs, cash=cash, lag=lag, name=name)
     metrics = result.summary(seed=session.settings.seed)
-    verdict = validate(
-        strategy, panel, costs=costs, cash=cash, lag=lag, result=result, seed=session.settings.seed
-    )
+    verdict = validate(strategy, panel, costs=costs, cash=cash, lag=lag, result=result, seed=session.settings.seed)
     key = {
         "strategy": strategy.id,
         "snapshot": panel.snapshot_id,
@@ -245,9 +243,7 @@ def backtest_strategy(
                 )
             ],
         )
-    return StrategyRun(
-        name, strategy, panel, costs, result, metrics, verdict, run_id, mlflow_run_id, biased, cash, lag
-    )
+    return StrategyRun(name, strategy, panel, costs, result, metrics, verdict, run_id, mlflow_run_id, biased, cash, lag)
 
 
 def simulate_strategy(
@@ -332,8 +328,9 @@ def simulate_strategy(
 
 
 def remember_strategy(session: Session, name: str, strategy: Strategy) -> None:
-    """Store a definition under its id; storing it again changes nothing."""
-    save_strategies(session.store, [record_of(strategy, name)])
+    """Store a definition under its id; storing it again, under another name too, changes nothing."""
+    if strategy.id not in {record.id for record in read_strategies(session.store)}:
+        save_strategies(session.store, [record_of(strategy, name)])
 
 
 def definition(strategy: Strategy) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from math import prod
 from typing import Any
 
 import pandas as pd
@@ -13,7 +15,7 @@ from quantlib.backtest.sweep import sweep
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_result import SweepResult
 from quantlib.costs import AnyCosts, Costs, costs_record
-from quantlib.errors import DataError, nearest
+from quantlib.errors import DataError, QuantError, nearest
 from quantlib.store import RunRecord, read_runs, read_strategies, save_runs
 from quantlib.store.jobs import Queued
 from quantlib.strategies import Strategy, build
@@ -43,6 +45,12 @@ class StoredSweep:
         What it found.
     as_of
         The last session it used.
+    costs
+        What trading cost, by symbol where each had its own.
+    start
+        The first session that was asked for; None where it was the first there is.
+    source
+        Whose prices it used.
     """
 
     id: str
@@ -50,6 +58,9 @@ class StoredSweep:
     strategy: Strategy
     result: SweepResult
     as_of: date
+    costs: AnyCosts
+    start: date | None
+    source: str
 
 
 def start_sweep(
@@ -70,7 +81,7 @@ def start_sweep(
     StrategyError
         The grid names a parameter the family does not have.
     DataError
-        There are more sets than are kept.
+        There are more sets than are kept, or than can be counted.
     """
     return start_job(session, "sweep", sweep_args(strategy, grid, name, start, costs, sample), reason=reason)
 
@@ -84,7 +95,9 @@ def sweep_args(
     sample: int | None = None,
 ) -> dict[str, Any]:
     """Return the arguments of the task "sweep", checked as far as it goes without prices."""
-    sets = len(Grid.of(strategy, grid))
+    sets = prod(Grid.of(strategy, grid).shape)
+    if sets >= 2**63:  # no sample is drawn from them either
+        raise DataError(f"The grid has {sets:.3g} sets, too many to count. Give fewer values.")
     if min(sets, sample or sets) > MOST:
         raise DataError(f"The grid has {sets:,} sets; at most {MOST:,} are kept. Give fewer values, or draw a sample.")
     given = {"name": name, "start": None if start is None else start.isoformat(), "sample": sample}
@@ -136,12 +149,13 @@ def sweep_strategy(
         "code": code_version(),
     }
     run_id = content_id("sweep", key)
-    if stored_run(session, run_id) is not None:
-        return sweep_result(session, run_id)
+    if (made := stored_run(session, run_id)) is not None:
+        return _read(session, made, strategy)
     found = sweep(
         strategy, grid, panel, costs=costs, metrics=METRICS, sample=sample, seed=seed, on_progress=on_progress
     )
-    best = found.best()
+    # Over few sessions no Sharpe ratio is known, and then no set is the best.
+    best = found.best() if found.table["sharpe_ratio"].notna().any() else pd.Series(dtype=float)
     params = {
         "name": name, "grid": key["grid"], "sample": sample, "costs": costs_record(costs), "source": panel.source,
         "start": None if start is None else start.isoformat(), "tried": found.n_tried, "data_grade": panel.grade,
@@ -151,7 +165,7 @@ def sweep_strategy(
             name=f"{name}, {found.n_tried} sets",
             kind="sweep",
             params={"strategy_id": strategy.id, "seed": seed, **params},
-            metrics={f"best_{metric}": float(best[metric]) for metric in METRICS},
+            metrics={f"best_{metric}": float(best[metric]) for metric in METRICS if metric in best},
             tags=tags_of(panel, strategy),
             texts={"strategy.json": definition(strategy)},
             frames={"sweep.csv": found.table, "invalid.csv": found.invalid},
@@ -171,13 +185,27 @@ def sweep_strategy(
         mlflow_run_id=mlflow_run_id,
     )
     save_runs(session.store, [record])
-    return StoredSweep(run_id, name, strategy, found, panel.index[-1].date())
+    return StoredSweep(run_id, name, strategy, found, panel.index[-1].date(), costs, start, panel.source)
 
 
-def sweeps(session: Session, strategy: Strategy | None = None, *, limit: int = 20) -> list[StoredSweep]:
-    """Return the sweeps that were made around a strategy, or all, the newest first."""
-    made = read_runs(session.store, kind="sweep", strategy_id=None if strategy is None else strategy.id, limit=limit)
-    return [_read(session, record) for record in made]
+def sweeps(
+    session: Session, strategy: Strategy | None = None, source: str | None = None, *, limit: int = 20
+) -> list[StoredSweep]:
+    """Return the sweeps that were made around a strategy, or all, on a source's prices, or any; the newest first.
+
+    One that cannot be read is left out; `sweep_result` says why.
+    """
+    strategy_id = None if strategy is None else strategy.id
+    found = read_runs(session.store, kind="sweep", strategy_id=strategy_id, metrics=False)
+    ids = [one.id for one in found if source is None or one.params.get("source") == source]
+    made: list[StoredSweep] = []
+    for one in ids:
+        if len(made) == limit:
+            break
+        record = stored_run(session, one)
+        with suppress(QuantError):
+            made += [] if record is None else [_read(session, record, strategy)]
+    return made
 
 
 def sweep_result(session: Session, id: str) -> StoredSweep:  # noqa: A002  the field's name everywhere
@@ -186,7 +214,9 @@ def sweep_result(session: Session, id: str) -> StoredSweep:  # noqa: A002  the f
     Raises
     ------
     DataError
-        There is none with that id.
+        There is none with that id, or it was stored in another form.
+    StrategyError
+        Its strategy is no longer accepted.
     """
     record = stored_run(session, id)
     if record is None or record.kind != "sweep":
@@ -195,16 +225,31 @@ def sweep_result(session: Session, id: str) -> StoredSweep:  # noqa: A002  the f
     return _read(session, record)
 
 
-def _read(session: Session, record: RunRecord) -> StoredSweep:
-    [base] = read_strategies(session.store, [str(record.strategy_id)])
-    strategy = build(base.family, base.params)
-    grid = Grid.of(strategy, dict(record.params["grid"]))
-    varied = [parameter for parameter, _ in record.params["grid"]]
-    # The database keeps the columns, not their order.
-    table = pd.DataFrame(record.metrics["table"])[[*varied, *METRICS]]
-    invalid = pd.DataFrame(record.metrics["invalid"])[[*varied, "reason"]]
-    result = SweepResult(table, invalid, METRICS, int(record.metrics["asked"]), grid)
-    return StoredSweep(record.id, str(record.params["name"]), strategy, result, record.as_of)
+def _read(session: Session, record: RunRecord, strategy: Strategy | None = None) -> StoredSweep:
+    """Return a sweep from its record, around the strategy at hand; without one it is built from what is stored."""
+    try:
+        if strategy is None:
+            [base] = read_strategies(session.store, [str(record.strategy_id)])
+            strategy = build(base.family, base.params)
+        grid = Grid.of(strategy, dict(record.params["grid"]))
+        varied = [parameter for parameter, _ in record.params["grid"]]
+        # The database keeps the columns, not their order, and what is unknown as None.
+        table = pd.DataFrame(record.metrics["table"])[[*varied, *METRICS]].astype(dict.fromkeys(METRICS, "float64"))
+        invalid = pd.DataFrame(record.metrics["invalid"])[[*varied, "reason"]]
+        result = SweepResult(table, invalid, METRICS, int(record.metrics["asked"]), grid)
+        name, costs, start = record.params["name"], _costs(record.params["costs"]), record.params["start"]
+        since = None if start is None else date.fromisoformat(start)
+        return StoredSweep(record.id, name, strategy, result, record.as_of, costs, since, record.params["source"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"Sweep {record.id!r} was stored in another form and cannot be read ({type(error).__name__}: {error}). "
+            "Make it again."
+        ) from error
+
+
+def _costs(record: Mapping[str, Any]) -> AnyCosts:
+    """Return costs from what `costs_record` made of them."""
+    return Costs(**record) if set(record) <= set(Costs.model_fields) else {s: Costs(**own) for s, own in record.items()}
 
 
 def _pairs(grid: Mapping[str, Sequence[Any]]) -> list[tuple[str, list[Any]]]:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quantlib.backtest import run
+from quantlib.backtest import run, run_strategy
 from quantlib.backtest.fragility import break_even_cost, delay_decay, same_bar_band
-from quantlib.costs import Costs
-from quantlib.errors import StrategyError
-from quantlib.risk import Stops
+from quantlib.costs import Costs, default_costs
+from quantlib.errors import DataError, StrategyError
+from quantlib.risk import Execution, Stops
 from quantlib.strategies import MACross, Strategy
 from quantlib.types import Panel
 
@@ -97,3 +97,77 @@ def test_the_band_is_what_each_way_gives(noise: Panel) -> None:
 def test_a_band_needs_stop_and_target_within_the_bar(noise: Panel, stops: Stops) -> None:
     with pytest.raises(StrategyError, match="cannot meet a stop and a target"):
         same_bar_band(Seer(stops=stops), noise)
+
+
+class Short(Seer):
+    """Be short of everything, always."""
+
+    family: ClassVar[str] = "short"
+    universe: tuple[str, ...] = ("A",)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return self.universe
+
+    def decide(self, panel: Panel) -> pd.DataFrame:
+        return pd.DataFrame(-1.0 / len(self.universe), index=panel.index, columns=list(self.universe))
+
+
+def falling(rate: float, symbols: int = 1) -> Panel:
+    """Return prices that fall by a rate a session."""
+    close = 100.0 * (1.0 - rate) ** np.arange(300.0)
+    days = pd.bdate_range("2020-01-01", periods=300, name="ts")
+    return Panel.from_frames(pd.DataFrame(dict.fromkeys("AB"[:symbols], close), index=days))
+
+
+def test_break_even_goes_on_paying_the_borrowing_of_its_costs() -> None:
+    panel, crypto = falling(0.0005, symbols=2), default_costs("crypto")
+    short = Short(universe=("A", "B"))
+    mixed = {"A": crypto, "B": Costs()}
+    by_hand = {}
+    for name, costs in (("crypto", crypto), ("mixed", mixed), ("usual", Costs())):
+        bps = break_even_cost(short, panel, costs=costs)
+        flat = {"commission_bps": bps, "half_spread_bps": 0.0, "impact_bps": 0.0}
+        own = costs if isinstance(costs, dict) else dict.fromkeys("AB", costs)
+        charged = {symbol: one.model_copy(update=flat) for symbol, one in own.items()}
+        assert run_strategy(short, panel, costs=charged).equity.iloc[-1] == pytest.approx(1e6, rel=1e-6)
+        by_hand[name] = bps
+    assert 10 < by_hand["crypto"] < by_hand["mixed"] - 100 < by_hand["usual"] - 200
+    assert break_even_cost(short, panel) == by_hand["usual"]
+    with pytest.raises(DataError, match="no costs of A"):
+        break_even_cost(short, panel, costs={})
+
+
+def test_break_even_is_that_of_the_account_that_is_run(noise: Panel) -> None:
+    slow = MACross(universe=("A",), fast=2, slow=5, allow_short=True)
+    found = [break_even_cost(slow, noise, lag=lag) for lag in (1, 3)]
+    assert found[0] != found[1]
+    assert 0 < found[1] < 1_000
+    flat = Costs(commission_bps=found[1], half_spread_bps=0.0, impact_bps=0.0)
+    assert run_strategy(slow, noise, costs=flat, lag=3).equity.iloc[-1] == pytest.approx(1e6, rel=1e-6)
+
+
+def test_whole_shares_leave_about_the_same_edge(noise: Panel) -> None:
+    whole = Execution(whole_shares=True)
+    assert break_even_cost(Seer(), noise, execution=whole) == pytest.approx(break_even_cost(Seer(), noise), rel=0.01)
+    assert break_even_cost(Seer(), noise, execution=whole, cash=10.0) == 0.0, "too little for one share"
+
+
+def test_break_even_refuses_what_a_run_refuses() -> None:
+    two = Short(universe=("A", "B"), stops=Stops(loss=0.03, watch="intrabar"))
+    for ask in (run_strategy, break_even_cost):
+        with pytest.raises(StrategyError, match="stops within the bar are for one"):
+            ask(two, falling(0.001, symbols=2))
+    with pytest.raises(StrategyError, match="lag is 0"):
+        break_even_cost(Short(), falling(0.001), lag=0)
+
+
+def test_cash_and_lag_of_the_account_reach_every_run(noise: Panel) -> None:
+    thin = Panel.from_frames(noise.frame(), high=noise.frame("high"), low=noise.frame("low"), volume=noise.frame() * 20)
+    seer = Seer(stops=Stops(loss=0.004, profit=0.004, watch="intrabar"))
+    table = delay_decay(seer, thin, cash=1e4, lags=(2,))
+    small = run_strategy(seer, thin, cash=1e4, lag=2)
+    assert table.loc[2, "value"] == small.summary(samples=0).loc["sharpe_ratio", "value"]
+    assert table.loc[2, "value"] > delay_decay(seer, thin, lags=(2,)).loc[2, "value"], "impact on a larger account"
+    band = same_bar_band(seer, thin, cash=1e4, lag=2)
+    assert band.loc["total_return", "pessimistic"] == pytest.approx(small.equity.iloc[-1] / 1e4 - 1.0, rel=1e-9)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quantlib.backtest import hold_equal_parts, holding_beside, run
+from quantlib.backtest import equity_of, hold_equal_parts, holding_beside, prepare, run, run_account, sweep
 from quantlib.costs import Costs
 from quantlib.errors import DataError, StrategyError
 from quantlib.risk import Execution
@@ -187,10 +190,37 @@ def test_bad_input_is_refused_with_what_to_do(small: Panel) -> None:
         run(small, good[["PEP", "KO", "MSFT"]])
     with pytest.raises(StrategyError, match="use 0 for no position"):
         run(small, good.mask(good.cumsum() < 2))
-    with pytest.raises(StrategyError, match="above zero"):
-        run(small, good, cash=0)
+    with pytest.raises(DataError, match="no costs of KO"):
+        run(small, good, costs={})
     with pytest.raises(DataError, match="no sessions"):
         run(small.tail(0), good.iloc[:0])
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"lag": 0}, "lag is 0; a decision can be filled one session later"),
+        ({"lag": 1.5}, "lag is 1.5; a decision waits a whole number of sessions"),
+        ({"lag": True}, "lag is True; a decision waits a whole number of sessions"),
+        ({"cash": 0.0}, "starts with 0; cash must be a number above zero"),
+        ({"cash": float("nan")}, "starts with nan; cash must be a number above zero"),
+        ({"cash": float("inf")}, "starts with inf; cash must be a number above zero"),
+        ({"rebalance": "every-bar"}, "rebalance is 'every-bar'. Did you mean every_bar?"),
+        ({"rebalance": None}, "rebalance is None. Accepted: every_bar, on_change."),
+    ],
+)
+def test_an_account_that_cannot_be_run_is_refused_wherever_it_is_asked_for(
+    small: Panel, how: dict[str, Any], said: str
+) -> None:
+    weights = pd.DataFrame(0.5, index=small.index, columns=list(small.symbols))
+    with pytest.raises(StrategyError, match=re.escape(said)):
+        run(small, weights, **how)
+    with pytest.raises(StrategyError, match=re.escape(said)):
+        run_account(small, weights, costs=Costs(), **how)
+    with pytest.raises(StrategyError, match=re.escape(said)):
+        equity_of(prepare(small), weights.to_numpy(), **how)
+    with pytest.raises(StrategyError, match=re.escape(said)):
+        sweep(MACross(universe=("KO",)), {"fast": [10]}, small, **how)
 
 
 def mixed(weeks: int = 40) -> Panel:

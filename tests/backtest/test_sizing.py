@@ -44,7 +44,7 @@ def test_fixed_is_the_own_share_throughout(results: pd.DataFrame) -> None:
 def test_volatility_scales_each_to_the_target(results: pd.DataFrame) -> None:
     got = shares(results, method="volatility", volatility=0.08, largest=10)
     deviation = last_window(results).std() * np.sqrt(252)
-    np.testing.assert_allclose(got.iloc[-1], OWN * 0.08 / deviation, rtol=1e-12)
+    np.testing.assert_allclose(got.iloc[-1], 0.08 / deviation, rtol=1e-12)
 
 
 def test_a_share_never_grows_beyond_the_largest_multiple(results: pd.DataFrame) -> None:
@@ -57,7 +57,7 @@ def test_kelly_is_a_fraction_of_mean_over_variance_and_nothing_for_a_loser(resul
     window = last_window(results)
     full = window.mean() / window.var()
     assert (full > 0).tolist() == [False, True, False]
-    np.testing.assert_allclose(got.iloc[-1], OWN * np.clip(0.2 * full, 0.0, 10.0), rtol=1e-12)
+    np.testing.assert_allclose(got.iloc[-1], np.clip(0.2 * full, 0.0, 10.0 * OWN), rtol=1e-12)
 
 
 def test_risk_parity_gives_equal_contributions_at_the_target(results: pd.DataFrame) -> None:
@@ -70,11 +70,54 @@ def test_risk_parity_gives_equal_contributions_at_the_target(results: pd.DataFra
 
 def test_hierarchical_risk_parity_splits_between_the_cluster_and_the_rest(results: pd.DataFrame) -> None:
     got = shares(results, method="hrp", volatility=0.1, largest=10).iloc[-1]
-    window = last_window(results) * OWN
-    assert np.std(window @ (got / OWN), ddof=1) * np.sqrt(252) == pytest.approx(0.1, rel=1e-6)
-    # Within the cluster of b and c, shares of the mix go by inverse variance.
-    mix = got / OWN
-    assert mix["b"] / mix["c"] == pytest.approx(window["c"].var() / window["b"].var(), rel=1e-6)
+    window = last_window(results)
+    assert np.std(window @ got, ddof=1) * np.sqrt(252) == pytest.approx(0.1, rel=1e-6)
+    # Within the cluster of b and c, shares go by inverse variance.
+    assert got["b"] / got["c"] == pytest.approx(window["c"].var() / window["b"].var(), rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["volatility", "risk_parity", "hrp"])
+@pytest.mark.parametrize("own", [0.5, 1.0])
+def test_one_group_hits_the_target_whatever_its_own_share(results: pd.DataFrame, method: str, own: float) -> None:
+    sizing = Sizing.model_validate({"method": method, "volatility": 0.10, "largest": 10})
+    got = shares_over_time(results[["a"]], np.array([own]), sizing, periods_per_year=252)[-1, 0]
+    assert got * last_window(results)["a"].std() * np.sqrt(252) == pytest.approx(0.10, rel=1e-12)
+
+
+def test_kelly_does_not_look_at_the_own_share(results: pd.DataFrame) -> None:
+    sizing = Sizing(method="kelly", kelly_fraction=0.02, largest=10)
+    window = last_window(results)["b"]
+    for own in (0.5, 1.0):
+        got = shares_over_time(results[["b"]], np.array([own]), sizing, periods_per_year=252)[-1, 0]
+        assert got == pytest.approx(0.02 * window.mean() / window.var(), rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["risk_parity", "hrp"])
+def test_groups_never_seen_side_by_side_count_as_not_correlated(results: pd.DataFrame, method: str) -> None:
+    apart = results[["a", "b"]].copy()
+    apart.loc[DAYS[600:], "a"] = np.nan
+    apart.loc[DAYS[:600], "b"] = np.nan
+    sizing = Sizing.model_validate({"method": method, "volatility": 0.10, "largest": 10})
+    got = shares_over_time(apart, np.array([0.5, 0.5]), sizing, periods_per_year=252)[-1]
+    np.testing.assert_allclose(got * last_window(apart).std() * np.sqrt(252), 0.10 / np.sqrt(2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["risk_parity", "hrp"])
+def test_the_whole_meets_its_target_with_a_correlation_cap_too(results: pd.DataFrame, method: str) -> None:
+    free = shares(results, method=method, largest=10).iloc[-1]
+    got = shares(results, method=method, largest=10, correlation_cap=0.7).iloc[-1]
+    assert (last_window(results) @ got).std() * np.sqrt(252) == pytest.approx(0.10, rel=1e-9)
+    # b and c move together: half the mix's weight each, before all is scaled.
+    np.testing.assert_allclose((got / free) / (got / free)["a"], [1.0, 0.5, 0.5], rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:The covariance matrix is not positive definite")
+@pytest.mark.parametrize("method", ["risk_parity", "hrp"])
+def test_groups_that_cancel_out_get_no_more_than_the_largest_multiple(results: pd.DataFrame, method: str) -> None:
+    mirrored = pd.DataFrame({"a": results["a"], "b": -results["a"]})
+    sizing = Sizing.model_validate({"method": method, "largest": 3})
+    got = shares_over_time(mirrored, np.array([0.5, 0.5]), sizing, periods_per_year=252)[-1]
+    np.testing.assert_allclose(got, 1.5)
 
 
 def test_groups_that_move_together_share_one_place(results: pd.DataFrame) -> None:

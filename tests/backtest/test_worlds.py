@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from quantlib.backtest.worlds import recent_history
 from quantlib.costs import Costs
 from quantlib.errors import DataError
 from quantlib.simulators import GBM, StationaryBootstrap
-from quantlib.strategies import DAILY, READY, MACross, Pair, Rotation
+from quantlib.strategies import DAILY, READY, MACross, Pair, Rotation, Strategy
 from quantlib.types import Panel
 
 
@@ -153,3 +155,46 @@ def test_the_interval_knows_how_much_the_simulator_learned_from(stocks: Panel) -
     panel = stocks.select(["KO", "PEP"])
     assert evaluate_in_worlds(Pair(), GBM(window=252), panel, n=3, horizon=2).calibrated_on == 252
     assert evaluate_in_worlds(Pair(), GBM(), panel, n=3, horizon=2).calibrated_on == len(panel) - 1
+
+
+class Constant(Strategy):
+    """Decide one weight once, and let it drift."""
+
+    family: ClassVar[str] = "constant"
+    title: ClassVar[str] = "Constant"
+    description: ClassVar[str] = "For tests."
+    weight: float = -1.0
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return ("KO",)
+
+    @property
+    def warmup(self) -> int:
+        return 1
+
+    def decide(self, panel: Panel) -> pd.DataFrame:
+        return pd.DataFrame(self.weight, index=panel.index, columns=["KO"])
+
+
+@pytest.mark.parametrize("flat", [False, True], ids=["by symbol", "one for all"])
+def test_a_split_of_the_past_is_no_fall_of_the_price(flat: bool, stocks: Panel) -> None:
+    """A short that a 4:1 split would have made rich: the worlds of raw prices are those of adjusted ones."""
+    adjusted = stocks.select(["KO"]).tail(900).frame()
+    split, dividend = np.ones((900, 1)), np.zeros((900, 1))
+    split[600] = 4.0
+    raw = adjusted.where(np.arange(900)[:, None] >= 600, adjusted * 4)
+    extra = {"split": split[:, 0] if flat else split, "dividend": dividend[:, 0] if flat else dividend}
+    worlds = [
+        evaluate_in_worlds(Constant(), GBM(window=250), panel, n=20, horizon=10, seed=1)
+        for panel in (Panel.from_frames(adjusted), Panel.from_frames(raw, extra=extra))
+    ]
+    np.testing.assert_array_equal(worlds[0].hold, worlds[1].hold)
+    np.testing.assert_allclose(worlds[0].paths, worlds[1].paths, rtol=1e-9)
+
+
+def test_an_account_that_is_ruined_by_then_has_no_future(stocks: Panel) -> None:
+    close = stocks.select(["KO"]).tail(900).frame()
+    close.iloc[300:] *= 4
+    with pytest.raises(DataError, match="has lost its whole account by 2022-12-28"):
+        evaluate_in_worlds(Constant(weight=-1.9), GBM(), Panel.from_frames(close), n=5, horizon=5)

@@ -70,6 +70,8 @@ def test_definitions_are_saved_compared_and_passed_on(workbench: Run, tmp_path: 
     assert from_yaml(out)[0] == "My pair"
     assert from_yaml(out)[1].strategy == Pair(y="KO", x="PEP", exit=0.3)
     assert from_yaml(out)[1].why == "Because it may."
+    code, out, _ = workbench("strategy", "show", "My pair@1")
+    assert (code, from_yaml(out)[1].strategy) == (0, Pair(y="KO", x="PEP"))
     code, _, _ = workbench("strategy", "export", "RSI-2", "--out", str(tmp_path / "rsi.yaml"))
     assert from_yaml((tmp_path / "rsi.yaml").read_text()) == ("RSI-2", LIBRARY["RSI-2"])
     assert workbench("strategy", "rename", "My pair", "Cola")[1] == "My pair is now Cola.\n"

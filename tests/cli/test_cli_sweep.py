@@ -46,7 +46,7 @@ def test_sets_are_run_ordered_and_kept(workbench: Run, store: Store, pair: str) 
         (("--vary", "entry=1,1"), "a value twice"),
         (("--vary", "entry=1:2"), "is no range"),
         (("--vary", "entry=1,2", "--metric", "sharp"), "Accepted: cagr, max_drawdown, sharpe_ratio"),
-        (("--vary", "entry=1:2:0.00001"), "at most 20,000 are kept"),
+        (("--vary", "entry=1:3:0.001", "--vary", "lookback=60:160:10"), "at most 20,000 are kept"),
         (("--vary", "entry=1,2", "--from", "yesterday"), "--from"),
     ],
 )
@@ -64,7 +64,7 @@ def test_ranges_have_both_ends() -> None:
     assert values_of("0.5:0.8:0.1") == [0.5, 0.6, 0.7, 0.8]
     assert values_of("3:1:-1") == [3, 2, 1]
     assert values_of("20:45:10") == [20, 30, 40]
-    assert values_of("true, none") == [True, "none"]
+    assert values_of("true, null, NO, 1e-4") == [True, None, "NO", 1e-4]
     with pytest.raises(StrategyError, match="never gets from 1 to 2"):
         values_of("1:2:-1")
     with pytest.raises(StrategyError, match="never gets"):

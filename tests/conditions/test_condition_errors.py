@@ -114,6 +114,8 @@ TABLE = [
     ("close > «$»5", "Numbers carry no currency sign."),
     ("close > 5 «#» note", "There are no comments."),
     ("close > «1e999»", "1e999 is too large for a number."),
+    ("close > «1e9999999999999999999»", "1e9999999999999999999 cannot be read as a number."),
+    ("close > «1e-9999999999999999999»", "1e-9999999999999999999 cannot be read as a number."),
     ("close > 5 «é»", "'é' has no meaning here."),
     ("close > «\x00»5", "has no meaning here."),
     # brackets and ends

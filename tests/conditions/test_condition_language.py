@@ -298,7 +298,8 @@ def test_every_tree_is_read_back_from_its_text(tree):
 WORDS = [
     *FUNCTIONS, *INDICATORS, *FIELDS, *CALENDAR, "SPY.close", '"BRK-B".close', '"', "z", "bias", "and", "or", "not",
     "true", "false", "(", ")", ",", "+", "-", "*", "/", "**", "<", "<=", ">", ">=", "==", "!=", "=", ".", "5", "20",
-    "2.5", "7%", "1e9", "n=", "k=2", "within=3", ".upper", "sma(close, 20)", "close > 5", "lag(close, 2)", "bias > 0",
+    "2.5", "7%", "1e9", "n=", "k=2", "within=3",
+    "1e9999999999999999999", ".upper", "sma(close, 20)", "close > 5", "lag(close, 2)", "bias > 0",
 ]  # fmt: skip
 
 

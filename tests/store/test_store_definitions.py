@@ -54,7 +54,12 @@ def test_a_change_is_a_version_and_the_same_again_is_none(store: Store) -> None:
     assert first.params == {"y": "KO", "exit": 0.5, "legs": ["a", "b"]}
     assert save_version(store, "Cola", FIRST) == first
     second = save_version(store, "Cola", SECOND, reference="Author (2020)")
-    assert (second.version, second.note, second.why, second.reference) == (2, "", "", "Author (2020)")
+    assert (second.version, second.note, second.why, second.reference) == (
+        2,
+        "",
+        "They share their fortunes.",
+        "Author (2020)",
+    )
     assert second.saved_at > first.saved_at
     third = save_version(store, "Cola", FIRST)
     assert third.version == 3, "back to what it was is a change as well"

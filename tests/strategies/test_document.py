@@ -92,7 +92,9 @@ TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_s
 
 
 @given(
-    name=st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters=",@"), min_size=1),
+    name=st.text(
+        st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters=",@"), min_size=1
+    ).filter(lambda name: not name.startswith("-") and not name.endswith((".yaml", ".yml", ".py"))),
     why=TEXT,
     reference=TEXT,
     fast=st.integers(1, 500),

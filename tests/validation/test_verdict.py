@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from quantlib.backtest import run
+from quantlib.backtest import active_returns, run, run_strategy
 from quantlib.charts.numbers import ratio
-from quantlib.costs import Costs
-from quantlib.metrics import sharpe_ratio
+from quantlib.costs import Costs, costs_times
+from quantlib.errors import DataError
+from quantlib.metrics import cagr, sharpe_ratio
+from quantlib.risk import Execution, Limits
 from quantlib.strategies import DAILY, READY, MACross
 from quantlib.types import Panel
 from quantlib.validation import validate
-from quantlib.validation.verdict import _gap_low
+from quantlib.validation.verdict import _beats_holding, _gap_low
 
 
 class Clairvoyant(MACross):
@@ -124,3 +126,58 @@ def test_the_interval_of_the_gap_contains_the_gap_of_equal_halves(stocks: Panel)
     assert np.isnan(_gap_low(returns * 0.0, returns, 252, 0))
     other = stocks.select(["PEP"]).returns()["PEP"].iloc[1:].tail(2000)
     assert _gap_low(returns, other, 252, 0) < 0 < _gap_low(returns + 0.002, other, 252, 0)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"lag": 5},
+        {"cash": 1e4},
+        {"limits": Limits(max_gross=0.5)},
+        {"execution": Execution(fill="close", cash_bps_per_year=300)},
+        {"delisted": {"A": "2017-01-02"}},
+    ],
+    ids=lambda how: next(iter(how)),
+)
+def test_doubled_costs_are_tried_on_the_account_that_was_run(how: dict[str, Any]) -> None:
+    """Impact depends on the account's size, so cash counts too."""
+    waves = trending(noise=0.006).frame()
+    panel = Panel.from_frames(waves, volume=waves * 0.0 + 2e4)
+    strategy, costs = MACross(universe=("A",), fast=5, slow=40, allow_short=True), Costs(impact_bps=2000)
+    usual, twice = (run_strategy(strategy, panel, costs=costs_times(costs, k), **how) for k in (1.0, 2.0))
+    verdict = validate(strategy, panel, costs=costs, result=usual, **how)
+    check = next(c for c in verdict.checks if c.key == "costs")
+    assert check.value == cagr(active_returns(twice), periods_per_year=252)
+    assert check.value < cagr(active_returns(usual), periods_per_year=252)
+    plain = active_returns(run_strategy(strategy, panel, costs=costs_times(costs, 2.0)))
+    assert check.value != cagr(plain, periods_per_year=252)
+    assert validate(strategy, panel, costs=costs, **how).checks == verdict.checks
+
+
+def test_losing_less_than_holding_is_not_a_failure() -> None:
+    """Both fall; out of the market an eighth of the time, the loss happens to be a little smaller for its risk."""
+    days = pd.bdate_range("2015-01-01", periods=900, name="ts")
+    steps = np.random.default_rng(9).normal(-0.001, 0.01, 900)
+    panel = Panel.from_frames(pd.DataFrame({"A": 100 * np.exp(np.cumsum(steps))}, index=days))
+    weights = pd.DataFrame(np.where(np.arange(900) % 8 == 0, 0.0, 0.9)[:, None], index=days, columns=["A"])
+    returns = active_returns(run(panel, weights, costs=Costs.free()))
+    check = _beats_holding(panel, returns, Costs.free(), 0)
+    mine = sharpe_ratio(returns, periods_per_year=252)
+    assert mine < 0 < check.value
+    assert mine <= 0.8 * (mine - check.value), "the case this test is about"
+    assert check.outcome == "weak", check.sentence
+    worse = _beats_holding(panel, returns - 0.002, Costs.free(), 0)
+    assert worse.outcome == "fail"
+
+
+def test_costs_of_nothing_pass_no_test_of_costs() -> None:
+    strategy = MACross(universe=("A",), fast=5, slow=40, allow_short=True)
+    verdict = validate(strategy, trending(noise=0.006), costs=Costs.free())
+    check = next(c for c in verdict.checks if c.key == "costs")
+    assert check.outcome == verdict.outcome == "weak"
+    assert "fills were charged nothing, so doubled costs are no test" in check.sentence
+
+
+def test_costs_by_symbol_that_name_none_are_not_the_defaults() -> None:
+    with pytest.raises(DataError, match="no costs of A"):
+        validate(MACross(universe=("A",)), trending(noise=0.006), costs={})

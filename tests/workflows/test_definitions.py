@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,12 @@ def test_what_cannot_be_saved_is_refused(here: Session) -> None:
         save_definition(here, "A, B", WIDE)
     with pytest.raises(StrategyError, match="1 to 80 characters; got 0"):
         save_definition(here, " ", WIDE)
+    for name in ("--help", "mine.yaml", "mine.py"):
+        with pytest.raises(StrategyError, match="reads like an option or a file"):
+            save_definition(here, name, WIDE)
+    for name in ("daily", "all"):
+        with pytest.raises(StrategyError, match="a meaning of its own in WORKBENCH_STRATEGIES"):
+            save_definition(here, name, WIDE)
     own = load_source("from quantlib.strategies import Pair\nclass Mine(Pair):\n    family = 'mine'\n", "mine.py")
     with pytest.raises(StrategyError, match="is kept in its Python file"):
         save_definition(here, "Mine", own)
@@ -89,6 +96,16 @@ def test_a_name_can_move_and_go(here: Session) -> None:
     assert saved_definitions(here)["Cola"].strategy == WIDE
     drop_definition(here, "Cola")
     assert saved_definitions(here) == {}
+
+
+def test_a_name_the_pipeline_is_told_to_run_stays(here: Session) -> None:
+    save_definition(here, "Cola", WIDE)
+    told = replace(here, settings=here.settings.model_copy(update={"strategies": "Turn of the month, Cola"}))
+    with pytest.raises(ConfigError, match="WORKBENCH_STRATEGIES names 'Cola'"):
+        drop_definition(told, "Cola")
+    with pytest.raises(ConfigError, match="Change the setting first"):
+        move_definition(told, "Cola", "Pepsi")
+    assert list(saved_definitions(here)) == ["Cola"]
 
 
 def test_it_is_passed_on_as_yaml(here: Session, tmp_path: Path) -> None:

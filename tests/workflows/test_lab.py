@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 
 from quantlib.costs import Costs
-from quantlib.errors import DataError
+from quantlib.errors import DataError, StrategyError
 from quantlib.settings import Settings
 from quantlib.store import Store, StrategyRecord, save_strategies
 from quantlib.strategies import READY, MACross, Pair, Rotation
 from quantlib.workflows.lab import Trial, Trials, definition_name, definitions, trials, try_strategy
+from quantlib.workflows.research import backtest_strategy, simulate_strategy
 from quantlib.workflows.session import Session
 from quantlib.workflows.sweeping import sweep_strategy
 
@@ -131,3 +132,12 @@ def test_definitions_are_those_that_can_be_run(lab: Session, pair: Trial) -> Non
 
 def test_without_prices_there_is_nothing_to_try(store: Store) -> None:
     assert definitions(Session(Settings(_env_file=None), store)) == {}
+
+
+def test_costs_by_symbol_that_name_none_are_not_the_defaults(lab: Session) -> None:
+    with pytest.raises(DataError, match="no costs of KO"):
+        backtest_strategy(lab, PAIR, costs={})
+    with pytest.raises(DataError, match="no costs of KO"):
+        simulate_strategy(lab, PAIR, "gbm", costs={}, n=3, horizon=2)
+    with pytest.raises((DataError, StrategyError), match="no costs of KO"):
+        sweep_strategy(lab, TREND, {"fast": [5]}, costs={})

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from quantlib.costs import Costs
+from quantlib.backtest import active_returns, run_strategy
+from quantlib.backtest.fragility import break_even_cost, delay_decay, same_bar_band
+from quantlib.charts import numbers
+from quantlib.costs import Costs, costs_times
 from quantlib.errors import DataError
-from quantlib.metrics import METRICS
+from quantlib.metrics import METRICS, cagr
 from quantlib.strategies import Group, MACross, Pair
 from quantlib.workflows.lab import Trial, definition_name, try_strategy
 from quantlib.workflows.opened_trade import OpenedTrade, open_trade
+from quantlib.workflows.research import backtest_strategy
 from quantlib.workflows.session import Session
+from quantlib.workflows.tear_sheet import TearSheet
 
 BAND = Group(legs=("KO", "PEP"), timing={"kind": "band", "entry": 1.5, "lookback": 60}, hedge={"lookback": 60})
 RULE = Group(
@@ -199,3 +206,39 @@ def test_the_record_is_growth_over_what_was_lost_from_the_peak(band: Trial) -> N
     (under,) = below
     assert np.min(under.y) == pytest.approx(lost.min())
     assert under.y[-1] == pytest.approx(lost.iloc[-1])
+
+
+def test_what_hangs_on_execution_is_of_the_account_that_was_run(lab: Session) -> None:
+    """Borrowing far from the usual, a small account in thin trading, and a lag that is not among those always tried."""
+    timing = {
+        "kind": "rules",
+        "long": "close < sma(close, 20) * 0.97", "exit_long": "close > sma(close, 50)",
+        "short": "close > sma(close, 20) * 1.05", "exit_short": "close < sma(close, 50)",
+    }  # fmt: skip
+    rule = Group(kind="outright", legs=("KO",), timing=timing, stops=RULE.stops)
+    costs, cash, lag = Costs(borrow_bps_per_year=1_000.0), 5_000.0, 4
+    run = backtest_strategy(lab, rule, costs=costs, cash=cash, lag=lag)
+    assert (run.cash, run.lag) == (cash, lag)
+    twice = run_strategy(rule, run.panel, costs=costs_times(costs, 2.0), cash=cash, lag=lag)
+    found = {check.key: check.value for check in run.verdict.checks}
+    assert found["costs"] == cagr(active_returns(twice), periods_per_year=252)
+
+    panel = replace(run.panel, volume=np.full_like(run.panel.volume, 2e3))
+    sheet = TearSheet(replace(run, panel=panel), run.result.equity, rule.explain(panel))
+    bps = break_even_cost(rule, panel, costs=costs, lag=lag)
+    assert 0 < bps < np.inf
+    assert f"gone at {numbers.ratio(bps)} bps" in sheet.break_even()
+    assert abs(break_even_cost(rule, panel, costs=costs) - bps) > 1.0
+    assert abs(break_even_cost(rule, panel, lag=lag) - bps) > 1.0
+    [dots] = sheet.delay().data
+    assert dots.x == ("1", "2", "3", "4", "5", "10")
+    by_lag = delay_decay(rule, panel, costs=costs, cash=cash, lags=(1, lag))["value"]
+    assert [dots.y[0], dots.y[3]] == list(by_lag)
+    told, band = sheet.same_bar(), same_bar_band(rule, panel, costs=costs, cash=cash, lag=lag)
+    assert told is not None
+    units = [METRICS[str(key)].unit for key in band.index]
+    assert list(told["pessimistic"]) == [
+        numbers.number(v, unit) for v, unit in zip(band["pessimistic"], units, strict=True)
+    ]
+    assert not np.allclose(band, same_bar_band(rule, panel, costs=costs, cash=cash))
+    assert not np.allclose(band, same_bar_band(rule, panel, costs=costs, lag=lag))
