@@ -16,6 +16,7 @@ from app.lab_draft import Draft
 from app.layout import chart, plain, table
 from quantlib.charts import sweep_heatmap
 from quantlib.charts.numbers import count
+from quantlib.charts.sensitivity import value_label
 from quantlib.costs import Costs
 from quantlib.errors import QuantError
 from quantlib.metrics import METRICS
@@ -24,11 +25,14 @@ from quantlib.types import DateLike, as_date
 from quantlib.workflows.jobs import cancel_job, job, job_history, workers_alive
 from quantlib.workflows.sweeping import METRICS as SWEPT
 from quantlib.workflows.sweeping import StoredSweep, start_sweep, sweeps
+from quantlib.workflows.trading_costs import costs_in_words
 
 #: Jobs that were waiting or running when this visit looked last.
 WATCHED = "sweep-jobs"
 #: Fields that are numbers but no choice.
 _FIXED = ("schema_version",)
+#: States of a job that has not ended.
+_OPEN = ("waiting", "running", "stopping")
 
 
 def numeric_fields(model: BaseModel, path: str = "", words: str = "") -> Iterator[tuple[str, str, float]]:
@@ -54,8 +58,8 @@ def grid_values(low: float, high: float, steps: int, *, whole: bool) -> list[Any
     return list(dict.fromkeys(float(f"{v:.6g}") for v in values))
 
 
-def sweep(draft: Draft, paid: Costs | None, start: DateLike | None) -> None:
-    """Draw the form of a sweep, how far the last one is, and what the sweeps of this definition found."""
+def sweep(draft: Draft, paid: Costs | None, start: DateLike | None, source: str) -> None:
+    """Draw the form of a sweep, how far the last one is, and what those of this definition on these prices found."""
     if (strategy := draft.strategy) is None:
         st.info("There is no definition yet; mend what is typed first.", icon=":material/info:")
         return
@@ -67,7 +71,7 @@ def sweep(draft: Draft, paid: Costs | None, start: DateLike | None) -> None:
     # A page without a sweep under way has nothing to ask for every few seconds.
     under_way = not _open_jobs().empty
     st.fragment(_progress, run_every=3 if under_way else None)()
-    _found(strategy, offered)
+    _found(strategy, offered, source)
 
 
 def _form(
@@ -124,10 +128,11 @@ def _progress() -> None:
     """Draw how far the sweeps that wait or run are, anew every few seconds; when one ends the page is drawn again."""
     running = _open_jobs()
     now = {int(number) for number in running["id"]}
-    ended = st.session_state.get(WATCHED, set()) - now
-    st.session_state[WATCHED] = now
-    if ended:
-        outcomes = [job(session(), number) for number in sorted(ended)]
+    # The table holds the newest few, so one that is not in it may still wait.
+    unseen = [job(session(), number) for number in sorted(st.session_state.get(WATCHED, set()) - now)]
+    outcomes = [one for one in unseen if one["status"] not in _OPEN]
+    st.session_state[WATCHED] = now | {int(one["id"]) for one in unseen if one["status"] in _OPEN}
+    if outcomes:
         told = (f"Job {one['id']} {one['status']}: {one['said'] or 'it says nothing'}" for one in outcomes)
         st.session_state["sweep-said"] = " ".join(told)
         st.rerun()
@@ -154,18 +159,19 @@ def _cancel(number: int) -> None:
         st.session_state["sweep-said"] = str(error)
 
 
-def _found(strategy: Strategy, offered: dict[str, tuple[str, float]]) -> None:
+def _found(strategy: Strategy, offered: dict[str, tuple[str, float]], source: str) -> None:
     """Draw the map of a sweep of this definition; the newest one first."""
     if message := st.session_state.pop("sweep-said", ""):
         st.info(message, icon=":material/info:")
-    made: dict[str, StoredSweep] = {one.id: one for one in keep(sweeps, strategy)}
+    made: dict[str, StoredSweep] = {one.id: one for one in keep(sweeps, strategy, source)}
     if not made:
         st.caption("No sweep of this definition is stored yet.")
         return
+    labels = {key: called(one, offered) for key, one in made.items()}
+    times = Counter(labels.values())
+    labels = {key: label if times[label] == 1 else f"{label} ({key[-4:]})" for key, label in labels.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox(
-            "Sweep", list(made), format_func=lambda key: _called(made[key], offered), key="sweep-shown", width=440
-        )
+        chosen = st.selectbox("Sweep", list(made), format_func=labels.__getitem__, key="sweep-shown", width=640)
         metric = st.selectbox("Metric", SWEPT, index=SWEPT.index("sharpe_ratio"), key="sweep-metric", width=300,
                               bind="query-params", format_func=lambda key: METRICS[key].title)  # fmt: skip
     result = made[chosen].result
@@ -174,22 +180,40 @@ def _found(strategy: Strategy, offered: dict[str, tuple[str, float]]) -> None:
         f"**{count(result.n_tried)} combinations tried{refused}.** Each is a trial: the best of them looks good by "
         "luck alone, and a plateau is worth more than a peak."
     )
+    st.caption(f"Run over {_span(made[chosen])}; trading cost {costs_in_words(made[chosen].costs)}.")
     if len(result.parameters) < 2:  # made elsewhere: the form here takes two
         st.dataframe(result.table, hide_index=True, key="sweep-table")
         return
     y, x, *_ = result.parameters
-    map_of = result.pivot(x, y, metric)  # noqa: PD010  a sweep's own, which names what it does with other parameters
     now = (offered[y][1], offered[x][1]) if {x, y} <= set(offered) else None
-    shown = now if now is not None and now[0] in map_of.index and now[1] in map_of.columns else None
-    named = map_of.rename_axis(index=offered.get(y, (y,))[0], columns=offered.get(x, (x,))[0])
-    chart(sweep_heatmap(named, METRICS[metric].title, chosen=shown), "sweep-map")
+    try:
+        map_of = result.pivot(x, y, metric)  # noqa: PD010  a sweep's own, which names what it does with others
+        shown = now if now is not None and now[0] in map_of.index and now[1] in map_of.columns else None
+        named = map_of.rename_axis(index=offered.get(y, (y,))[0], columns=offered.get(x, (x,))[0])
+        chart(sweep_heatmap(named, METRICS[metric].title, chosen=shown), "sweep-map")
+    except QuantError as error:  # known for none of them, or of values that no table has for a side
+        st.info(plain(str(error)), icon=":material/info:")
+        st.dataframe(result.table, hide_index=True, key="sweep-table")
     if len(result.invalid):
         with st.expander("What was refused, and why"):
             table(result.invalid, {str(name): str(name) for name in result.invalid}, "sweep-refused", hide_index=True)
 
 
-def _called(one: StoredSweep, offered: dict[str, tuple[str, float]]) -> str:
+def called(one: StoredSweep, offered: dict[str, tuple[str, float]]) -> str:
+    """Return what varies in a sweep and over which values, its span, and what it paid."""
     grid = one.result.grid
     ranges = {name: grid.values[name] for name in one.result.parameters}  # noqa: PD011  a grid, not a frame
-    over = " × ".join(f"{offered.get(name, (name,))[0]} {min(v):g}–{max(v):g}" for name, v in ranges.items())
-    return f"{over}, up to {one.as_of:%Y-%m-%d}"
+    over = " × ".join(f"{offered.get(name, (name,))[0]} {_values(values)}" for name, values in ranges.items())
+    return f"{over}; {_span(one)}; {costs_in_words(one.costs)}"
+
+
+def _values(values: tuple[Any, ...]) -> str:
+    """Return the first and the last of numbers, and all of anything else."""
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return f"{min(values):g}–{max(values):g}"
+    return ", ".join(value_label(value) for value in values)
+
+
+def _span(one: StoredSweep) -> str:
+    since = f"sessions from {one.start:%Y-%m-%d}" if one.start else "all sessions"
+    return f"{since} up to {one.as_of:%Y-%m-%d}"

@@ -41,7 +41,8 @@ def tried_now(
     name, key, trial = st.session_state.get("lab", ("", (), None))
     if (strategy := draft.strategy) is not None:
         wanted = (strategy, paid, start)
-        opened = name != draft.name and draft.name not in NEW and strategy.id in keep(tried, source)
+        usual = paid is None and start is None  # as it was tried; in other terms it would be another try
+        opened = name != draft.name and draft.name not in NEW and usual and strategy.id in keep(tried, source)
         if sent or opened or key[:3] == wanted:
             if key != (*wanted, stamp()):  # something else was asked for, or something was stored
                 with st.spinner(f"Running {draft.title} over all its prices, and checking the record…", show_time=True):
@@ -52,14 +53,14 @@ def tried_now(
     return (trial, key[:3]) if name == draft.name else (None, None)
 
 
-def drawer(view: str | None, draft: Draft, paid: Costs | None, start: DateLike | None) -> None:
+def drawer(view: str | None, draft: Draft, paid: Costs | None, start: DateLike | None, source: str) -> None:
     """Draw what was opened of the definition."""
     if view == "Spread":
         views.spread(draft, start)
     elif view == "Versions":
         versions(draft, frozenset(keep(saved_definitions)), paid, start)
     elif view == "Sweep":
-        sweep(draft, paid, start)
+        sweep(draft, paid, start, source)
     elif view == "Share":
         views.share(draft, paid, start)
 
@@ -88,7 +89,7 @@ def main() -> None:
         paid, start, sent = views.terms(draft, found, absent=absent)
     keep_address(draft)
     with opened:
-        drawer(view, draft, paid, start)
+        drawer(view, draft, paid, start, found.source)
     try:
         trial, former = tried_now(draft, paid, start, found.source, sent=sent)
     except QuantError as error:

@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from quantlib.errors import StrategyError, nearest
 
 Fraction = Annotated[float, Field(gt=0.0, le=10.0, allow_inf_nan=False)]
 
 
-class Stops(BaseModel):
+class _Plain(BaseModel):
+    """A definition that says in plain words what is wrong with it.
+
+    Raises
+    ------
+    StrategyError
+        A value is out of range or contradicts another, or a name is not one of these.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise StrategyError(self._fault(error)) from None
+
+    # As a part of another definition it is not made by the above: what is wrong is then told with its place in that.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # a function has no such attribute
+
+    @classmethod
+    def _fault(cls, error: ValidationError) -> str:
+        faults = error.errors(include_url=False)
+        first = faults[0]
+        if not first["loc"]:
+            return f"{cls.__name__}: {first['msg'].removeprefix('Value error, ')}."
+        name = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            return f"{cls.__name__} has no {name!r}. {nearest(name, cls.model_fields)}"
+        # A union says one thing for each of its kinds.
+        said = [fault["msg"].split(", unable")[0] for fault in faults if fault["loc"][0] == name]
+        accepted = ", or ".join(dict.fromkeys(words.removeprefix("Input should be ") for words in said))
+        return f"{cls.__name__}: {name} is {first['input']!r}; accepted: {accepted}."
+
+
+class Stops(_Plain):
     """When a group's trade is given up or taken home; all its legs go at once.
 
     Fractions are of the group's gross notional at entry. None leaves a stop out. What each does to the cent is in
@@ -38,8 +75,6 @@ class Stops(BaseModel):
         many sessions.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     loss: Fraction | None = Field(default=None, title="Stop loss", description="Share of the gross notional at entry.")
     profit: Fraction | None = Field(
         default=None, title="Take profit", description="Share of the gross notional at entry."
@@ -65,7 +100,7 @@ class Stops(BaseModel):
         return any(kind is not None for kind in kinds)
 
 
-class Limits(BaseModel):
+class Limits(_Plain):
     """What one account may carry, and when it stands aside.
 
     Parameters
@@ -83,8 +118,6 @@ class Limits(BaseModel):
     maintenance
         Margin call where equity falls below this share of the gross value.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_gross: Fraction = Field(default=2.0, title="Gross exposure", description="Of equity.")
     max_net: Fraction | None = Field(default=None, title="Net exposure", description="Of equity.")
@@ -110,7 +143,7 @@ class Limits(BaseModel):
         return self
 
 
-class Execution(BaseModel):
+class Execution(_Plain):
     """How orders become fills.
 
     Parameters
@@ -126,8 +159,6 @@ class Execution(BaseModel):
     cash_bps_per_year
         Interest on cash above zero.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     fill: Literal["open", "close"] = Field(default="open", title="Filled at")
     limit_bps: float | None = Field(default=None, gt=-10_000, lt=10_000, title="Limit", description="Basis points.")

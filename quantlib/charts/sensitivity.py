@@ -80,10 +80,10 @@ def sweep_heatmap(grid: pd.DataFrame, metric: str, *, chosen: tuple[object, obje
     """
     values = grid.to_numpy(dtype=np.float64)
     if not np.isfinite(values).any():
-        raise DataError("No combination could be run, so there is nothing to draw.")
+        raise DataError(f"No combination has a known {metric}, so there is nothing to draw.")
     best = np.unravel_index(np.nanargmax(values), values.shape)
     around = values[max(best[0] - 1, 0) : best[0] + 2, max(best[1] - 1, 0) : best[1] + 2]
-    rows, columns = [_label(v) for v in grid.index], [_label(v) for v in grid.columns]
+    rows, columns = [value_label(v) for v in grid.index], [value_label(v) for v in grid.columns]
     limit = float(np.nanmax(np.abs(values))) or 1.0
     text = np.where(np.isfinite(values), np.char.mod("%.2f", np.round(np.nan_to_num(values), 2) + 0.0), "")
     traces: Traces = [
@@ -106,7 +106,7 @@ def sweep_heatmap(grid: pd.DataFrame, metric: str, *, chosen: tuple[object, obje
     ]
     frames = []
     if chosen is not None and chosen[0] in grid.index and chosen[1] in grid.columns:
-        row, column = rows.index(_label(chosen[0])), columns.index(_label(chosen[1]))
+        row, column = rows.index(value_label(chosen[0])), columns.index(value_label(chosen[1]))
         around_it = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
         frames.append({"type": "rect", **around_it, "line": {"color": LIGHT.ink, "width": 2}})
     return figure(
@@ -128,5 +128,8 @@ def sweep_heatmap(grid: pd.DataFrame, metric: str, *, chosen: tuple[object, obje
     )
 
 
-def _label(value: object) -> str:
+def value_label(value: object) -> str:
+    """Return a parameter's value as it is written beside a map."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):  # a table has NaN for None
+        return "not set"
     return f"{value:g}" if isinstance(value, float) else str(value)

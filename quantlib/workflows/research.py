@@ -23,7 +23,7 @@ from quantlib.workflows.definitions import daily, record_of
 from quantlib.workflows.provenance import code_version, content_id
 from quantlib.workflows.session import Session
 from quantlib.workflows.tracking import Logged
-from quantlib.workflows.trading_costs import costs_in_words, usual_costs
+from quantlib.workflows.trading_costs import costs_by_field, usual_costs
 
 
 @dataclass(frozen=True)
@@ -371,7 +371,7 @@ def _as_logged(
             "strategy_id": strategy.id,
             "seed": session.settings.seed,
             **strategy.model_dump(mode="json"),
-            "costs": costs_in_words(costs),
+            **costs_by_field(costs),
             "selection_biased": bool(hindsight(session, panel)),
         },
         metrics=numbers,

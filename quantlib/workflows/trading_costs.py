@@ -29,6 +29,23 @@ def costs_in_words(costs: AnyCosts) -> str:
     return f"{sides} of every amount traded, {shorts} a year on shorts"
 
 
+def costs_by_field(costs: AnyCosts) -> dict[str, str]:
+    """Return each part of the costs as text, as a range where symbols differ: what runs are told apart by.
+
+    Examples
+    --------
+    >>> costs_by_field({"KO": Costs(), "BTC": Costs(half_spread_bps=3.0)})["half_spread_bps"]
+    '2.0 to 3.0'
+    """
+    each = [costs] if isinstance(costs, Costs) else list(costs.values())
+    return {name: _ends([getattr(one, name) for one in each]) for name in Costs.model_fields}
+
+
+def _ends(values: list[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def _range(values: list[float]) -> str:
     low, high = min(values), max(values)
     return bps(low) if low == high else f"{bps(low)} to {bps(high)}"

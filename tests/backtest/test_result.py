@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,3 +65,32 @@ def test_orders_say_what_became_of_them() -> None:
     assert orders["filled"].tolist()[1] == index[5]
     assert orders["filled"].isna().tolist() == [True, False, True]
     assert result.orders["weight"].tolist() == [0.5, 0.5, 0.2, 0.2, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("fill", ["open", "close"])
+def test_sessions_are_the_closes_that_the_time_stop_counts(fill: Literal["open", "close"]) -> None:
+    index = pd.bdate_range("2024-01-01", periods=12)
+    panel = Panel.from_frames(pd.DataFrame({"A": 100.0}, index=index), open=pd.DataFrame({"A": 100.0}, index=index))
+    targets = pd.DataFrame({"A": 0.5}, index=index)
+    trade = run(panel, targets, stops=Stops(time=4), execution=Execution(fill=fill)).group_trades.iloc[0]
+    assert (trade["entered"], trade["left"], trade["sessions"]) == (index[1], index[5], 4)
+    trade = run(panel, targets, execution=Execution(fill=fill)).group_trades.iloc[0]
+    assert pd.isna(trade["left"])
+    assert trade["sessions"] == 11
+
+
+def test_a_close_that_ends_a_trade_was_held() -> None:
+    index = pd.bdate_range("2024-01-01", periods=8)
+    close = pd.DataFrame({"A": 100.0, "B": 50.0}, index=index)
+    targets = pd.DataFrame({"A": 0.5, "B": -0.5}, index=index)
+    panel, gone = Panel.from_frames(close), {"A": index[4].date()}
+    alone = run(panel.select(["A"]), targets[["A"]], delisted=gone).group_trades
+    assert alone[["exit_reason", "sessions"]].to_numpy().tolist() == [["delisted", 4]]
+    # Its other leg is sold by a fill at the next open, after one more close (that of the change).
+    both = run(panel, targets, linked=True, delisted=gone).group_trades
+    assert both["left"].tolist() == [index[4], index[5]]
+    assert both["sessions"].tolist() == [4, 1]
+
+    close.loc[index[3:], "A"] = 400.0
+    ruined = run(Panel.from_frames(close[["A"]]), -1.5 * targets[["A"]] / 0.5).group_trades
+    assert ruined[["exit_reason", "sessions"]].to_numpy().tolist() == [["ruin", 3]]

@@ -8,7 +8,7 @@ import threading
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from quantlib.backtest import equities_of, run, run_strategy
 from quantlib.backtest.market import prepare
 from quantlib.backtest.search import Between, search
 from quantlib.backtest.sweep import sweep
+from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_lone import lone_equities, lone_nb, plain, short
 from quantlib.backtest.sweep_result import SweepResult
 from quantlib.costs import Costs
@@ -331,6 +332,128 @@ def test_no_set_is_best_where_the_metric_is_unknown(panel: Panel) -> None:
         found.best("sharpe_ratio")
 
 
+class Later(Strategy):
+    """Half of the first stock at a session, half of the second 100 sessions later."""
+
+    family: ClassVar[str] = "later"
+    title: ClassVar[str] = "Later"
+    description: ClassVar[str] = "Buys two stocks one after the other."
+    at: int = 100
+    universe: tuple[str, ...] = ("KO", "PEP")
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return self.universe
+
+    @property
+    def warmup(self) -> int:
+        return 1
+
+    def decide(self, panel: Panel) -> pd.DataFrame:
+        weights = pd.DataFrame(0.0, index=panel.index, columns=list(self.universe))
+        for k, symbol in enumerate(self.universe):
+            weights.loc[panel.index[self.at + 100 * k :], symbol] = 0.5
+        return weights
+
+
+@pytest.mark.parametrize("costs", [Costs(), Costs.free()])
+def test_a_record_begins_with_the_first_fill_not_with_a_decision_on_what_is_gone(panel: Panel, costs: Costs) -> None:
+    gone = {"KO": panel.index[50].date()}
+    found = sweep(Later(), {"at": [100, 150]}, panel, costs=costs, delisted=gone, metrics=MANY)
+    for row, at in enumerate((100, 150)):
+        result = run_strategy(Later(at=at), panel, costs=costs, delisted=gone)
+        assert result.trades["ts"].iloc[0] == panel.index[at + 101]
+        summary = result.summary(samples=0)["value"]
+        for key in MANY:
+            assert found.table.loc[row, key] == pytest.approx(summary[key], rel=1e-9, abs=1e-12, nan_ok=True), key
+
+
+@pytest.mark.parametrize("by", ["account", "symbol"])
+@pytest.mark.parametrize("execution", [Execution(fill="close"), Execution(whole_shares=True)])
+def test_a_record_begins_with_the_first_fill_where_fills_cost_nothing(
+    holes: Panel, execution: Execution, by: Literal["account", "symbol"]
+) -> None:
+    how: dict[str, Any] = {"costs": Costs.free(), "execution": execution}
+    found = sweep(ma(holes), {"fast": [3, 8]}, holes, metrics=MANY, by=by, stops=Stops(loss=0.05), **how)
+    assert_equal_to_runs(found, holes, **how)
+
+
+def test_a_fill_too_dear_for_the_account_is_no_beginning(panel: Panel) -> None:
+    dear = Costs(impact_bps=10_000)  # an order of many days' volume costs more than there is
+    volume = panel.frame("close") * 0.0 + 10.0
+    volume.iloc[150:] = 1e9
+    thin = Panel.from_frames(panel.frame("close"), volume=volume)
+    assert run_strategy(Later(), thin, costs=dear).trades["ts"].iloc[0] > panel.index[150]
+    found = sweep(Later(at=100), {"at": [100]}, thin, costs=dear, metrics=MANY)
+    assert_equal_to_runs(found, thin, costs=dear)
+
+
+def test_a_delisted_symbol_that_is_not_there_is_named_by_sweep_and_search(panel: Panel) -> None:
+    gone = {"KOO": panel.index[300].date()}
+    with pytest.raises(DataError, match=r"'KOO' is delisted but not in the panel\. Did you mean KO"):
+        sweep(ma(panel), {"fast": [3]}, panel, delisted=gone)
+    with pytest.raises(DataError, match="'KOO' is delisted"):
+        search(ma(panel), {"fast": [3, 4]}, panel, trials=2, delisted=gone)
+
+
+def test_levels_are_put_into_the_stops_of_the_call(stocks: Panel) -> None:
+    panel = stocks.select(("KO", "PEP")).tail(600)
+    group = Group(legs=("KO", "PEP"), timing={"kind": "band", "entry": 1.0, "lookback": 40}, stops=Stops(profit=0.5))
+    found = sweep(group, {"stops.loss": [0.005, 0.5]}, panel, stops=Stops(time=15))
+    assert [found.definition(row).stops for row in (0, 1)] == [Stops(time=15, loss=loss) for loss in (0.005, 0.5)]
+    assert found.table["total_return"].nunique() == 2
+    assert_equal_to_runs(found, panel)
+
+
+def test_accounts_by_symbol_refuse_a_universe_that_varies(panel: Panel) -> None:
+    grid = {"universe": [("KO",), ("KO", "PEP")]}
+    with pytest.raises(StrategyError, match=r"by='symbol' gives every symbol.*'universe' cannot vary"):
+        sweep(ma(panel), grid, panel, by="symbol")
+    assert sweep(ma(panel), grid, panel).n_tried == 2
+
+
+def test_lists_are_values_like_any_other(panel: Panel) -> None:
+    space = {"universe": [["KO"], ["KO", "PEP"]], "fast": [3, 8]}
+    for found in (sweep(ma(panel), space, panel), search(ma(panel), space, panel, trials=8)):
+        wide = found.pivot("fast", "universe", "total_return")  # noqa: PD010 - not a frame
+        assert set(wide.index) == {("KO",), ("KO", "PEP")}
+        one = found.table[found.table["universe"].map(len).eq(2) & found.table["fast"].eq(8)]["total_return"]
+        assert wide.to_numpy()[[len(key) for key in wide.index].index(2), 1] == pytest.approx(one.median())
+    with pytest.raises(StrategyError, match="a value twice"):
+        sweep(ma(panel), {"universe": [["KO"], ("KO",)]}, panel)
+
+
+def test_mappings_as_values_are_no_side_of_a_pivot(stocks: Panel) -> None:
+    group = Group(legs=("KO", "PEP"), timing={"kind": "band", "lookback": 40})
+    bands = [{"kind": "band", "entry": entry, "lookback": 40} for entry in (1.0, 1.5)]
+    found = sweep(group, {"timing": bands, "capital": [0.5, 1.0]}, stocks.tail(400))
+    with pytest.raises(StrategyError, match="'timing' are mappings"):
+        found.pivot("capital", "timing")  # noqa: PD010 - not a frame
+    with pytest.raises(StrategyError, match="a value twice"):
+        sweep(group, {"timing": [bands[0], dict(bands[0])]}, stocks.tail(400))
+
+
+def test_a_range_of_numpys_whole_numbers_is_one_of_whole_numbers(panel: Panel) -> None:
+    found = search(ma(panel), {"fast": Between(np.int64(5), np.int64(18))}, panel, trials=6)
+    assert found.table["fast"].dtype == np.int64
+    assert found.table["fast"].between(5, 18).all()
+
+
+def test_a_long_list_of_values_is_looked_through_once() -> None:
+    asked: list[int] = []
+
+    class Counted(int):
+        def __eq__(self, other: object) -> bool:
+            asked.append(1)
+            return int(self) == other
+
+        def __hash__(self) -> int:
+            return int(self)
+
+    Grid.of(MACross(), {"fast": [Counted(k) for k in range(1, 500)]})
+    assert len(asked) < 5_000  # every one with every other would be 124,251
+
+
 def test_a_pivot_has_a_cell_for_each_pair_of_values(panel: Panel) -> None:
     grid = {"fast": [8, 3, 30], "slow": [20, 45], "allow_short": [False, True]}
     found = sweep(ma(panel), grid, panel)
@@ -519,6 +642,7 @@ MEMORY = """
 import resource, sys
 from skfolio.datasets import load_sp500_dataset
 from quantlib.backtest.sweep import sweep
+from quantlib.backtest.sweep_grid import Grid
 from quantlib.strategies import Pair
 from quantlib.types import Panel
 

@@ -149,5 +149,16 @@ def test_a_sweep_names_the_best_and_its_neighbours():
     assert (frame.x0, frame.x1, frame.y0, frame.y1) == (-0.5, 0.5, 0.5, 1.5)
     assert fig.data[0].text[0][2] == ""
     assert not charts.sweep_heatmap(grid, "Sharpe ratio", chosen=(15, 50.0)).layout.shapes
-    with pytest.raises(DataError, match="No combination"):
+    with pytest.raises(DataError, match="No combination has a known Sharpe ratio"):
         charts.sweep_heatmap(grid * np.nan, "Sharpe ratio")
+
+
+def test_a_sweep_is_drawn_over_words_and_over_what_may_be_left_out():
+    grid = pd.DataFrame(
+        [[0.1, 0.2], [0.3, 0.9]],
+        index=pd.Index(["ols", "tls"], name="Hedge"),
+        columns=pd.Index([0.05, np.nan], name="Loss"),
+    )
+    fig = charts.sweep_heatmap(grid, "Sharpe ratio")
+    assert title(fig).startswith("Best Sharpe ratio 0.90 at Hedge tls, Loss not set;")
+    assert (list(fig.data[0].x), list(fig.data[0].y)) == (["0.05", "not set"], ["ols", "tls"])

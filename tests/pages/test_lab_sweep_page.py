@@ -7,10 +7,11 @@ import pytest
 
 from app import cache
 from app.lab_draft import as_link
+from quantlib.costs import Costs
 from quantlib.strategies import Group
 from quantlib.workflows.jobs import job_history
 from quantlib.workflows.lab import trials
-from quantlib.workflows.sweeping import sweep_strategy
+from quantlib.workflows.sweeping import start_sweep, sweep_strategy
 
 PAIR = Group(legs=("KO", "PEP"), timing={"kind": "band", "entry": 2.0, "lookback": 60}, hedge={"lookback": 60})
 
@@ -76,3 +77,33 @@ def test_what_it_found_is_a_map_of_any_metric_and_every_set_counts(app):
     refused = page.dataframe[0].value
     assert list(refused["timing.entry"]) == [0.4]
     assert np.isclose(refused["timing.exit"], 0.5).all()
+
+
+def test_sweeps_over_words_of_other_costs_and_of_no_known_number_are_all_shown(app):
+    app("today")
+    session = cache.session()
+    pair = PAIR.model_copy(update={"capital": 0.8})
+    words = {"hedge.method": ["ols", "tls"], "stops.loss": [None, 0.05]}
+    usual = sweep_strategy(session, pair, words)
+    dear = sweep_strategy(session, pair, words, costs=Costs(commission_bps=50.0))
+    last = sweep_strategy(session, pair, {"timing.entry": [1.0, 2.0], "timing.exit": [0.25, 0.5]}, start="2022-12-01")
+    page = app("strategy_lab", d=as_link(pair, "A pair"), view="Sweep")
+    box = page.selectbox(key="sweep-shown")
+    assert len(set(box.options)) == 3
+    for made, said in ((usual, "Best Sharpe ratio"), (dear, "trading cost 52.0 bps"), (last, "No combination has")):
+        page.selectbox(key="sweep-shown").set_value(made.id).run()
+        assert not page.exception
+        kinds = (page.markdown, page.caption, page.info)
+        assert said in " ".join(element.value for kind in kinds for element in kind)
+
+
+def test_a_job_that_is_no_longer_among_the_newest_has_not_ended(page):
+    page.button(key="sweep-start").click().run()
+    first = max(job_history(cache.session(), task="sweep", open_only=True)["id"])
+    for n in range(5):
+        start_sweep(cache.session(), PAIR, {"timing.entry": [1.0 + n, 2.5]})
+    page.run()
+    page.run()
+    assert not page.exception
+    assert not any(f"Job {first} " in info.value for info in page.info)
+    assert first in page.session_state["sweep-jobs"]
