@@ -124,7 +124,8 @@ class Draft:
 
 def plain_name(name: str) -> str:
     """Return a name without the signs that a document's name must not have."""
-    return "".join(sign for sign in name.replace(", ", " ") if sign not in ",@" and sign.isprintable())[:LONGEST_NAME]
+    signs = "".join(sign for sign in name.replace(", ", " ") if sign not in ",@" and sign.isprintable())
+    return signs.strip()[:LONGEST_NAME].rstrip() or "Definition"
 
 
 def as_link(strategy: Strategy, name: str) -> str:
@@ -145,14 +146,14 @@ def from_link(text: str) -> tuple[str, Strategy]:
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         content = json.loads(zlib.decompressobj().decompress(packed, LONGEST))
-        name, family, params = str(content["n"]), content["f"], content["p"]
+        name, family, params = str(content["n"]), str(content["f"]), content["p"]
     except (ValueError, KeyError, TypeError, zlib.error, binascii.Error, RecursionError):
         raise StrategyError(
             f"The definition in this address cannot be read ({len(text):,} characters came); part of it is missing or "
             "changed. Ask for the link again, or for the definition as YAML."
         ) from None
     if family not in STRATEGIES or not isinstance(params, dict):
-        raise StrategyError(f"The address holds a definition of the family {str(family)[:40]!r}, which is not known.")
+        raise StrategyError(f"The address holds a definition of the family {family[:40]!r}, which is not known.")
     try:
         return plain_name(name), build(family, params)
     except QuantError as error:

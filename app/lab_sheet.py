@@ -11,7 +11,7 @@ import streamlit as st
 from app import layout
 from app.cache import keep, session
 from app.lab_trades import trades
-from app.layout import PERCENT, chart, table
+from app.layout import PERCENT, chart, plain, table
 from quantlib.charts.numbers import interval, percent
 from quantlib.errors import DataError
 from quantlib.workflows.lab import Trial, trials
@@ -162,5 +162,5 @@ def signal(trial: Trial) -> None:
     """Draw the number the rule hangs on, and say why it holds what it holds."""
     if figure := trial.signal():
         chart(figure, "signal")
-    st.markdown("\n".join(f"- {reason}" for reason in trial.why.reasons))
-    st.markdown(f"**What would turn it around:** {trial.why.invalidation}")
+    st.markdown("\n".join(f"- {plain(reason)}" for reason in trial.why.reasons))
+    st.markdown(f"**What would turn it around:** {plain(trial.why.invalidation)}")

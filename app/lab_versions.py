@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.cache import keep, new_run, session
 from app.lab_draft import Draft
-from app.layout import chart, table
+from app.layout import chart, plain, table
 from quantlib.charts import compare_runs
 from quantlib.charts.numbers import interval
 from quantlib.costs import Costs
@@ -99,7 +99,7 @@ def _compare(
         return
     changes = diff(tried[old].run.strategy, tried[new].run.strategy)
     st.markdown(
-        f"**From version {old} to {new}:** " + ("; ".join(c.sentence for c in changes) or "nothing changed") + "."
+        f"**From version {old} to {new}:** " + plain("; ".join(c.sentence for c in changes) or "nothing changed") + "."
     )
     chart(compare_runs({f"Version {n}": one.run.result.equity for n, one in tried.items()}), "versions-growth")
     metrics = {

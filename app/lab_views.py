@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -186,9 +188,9 @@ def missing(draft: Draft, found: Prices) -> bool:
     if not absent:
         return False
     have = "has" if len(absent) == 1 else "have"
-    command = "workbench ingest " + " ".join(f"--symbol {symbol}" for symbol in absent)
+    command = "workbench ingest " + " ".join(f"--symbol {shlex.quote(symbol)}" for symbol in absent)
     st.warning(
-        f"**{', '.join(absent)} {have} no stored prices** of the source in force ({found.title}). Load them on the "
+        f"**{plain(', '.join(absent))} {have} no stored prices** of the source in force ({found.title}). Load them on the "
         f"Data page, or run `{command} --source SOURCE` with a source that has them, and reload.",
         icon=":material/database_off:",
     )

@@ -12,11 +12,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from quantlib.backtest import holding_beside
-from quantlib.charts import drawdown, equity_curves, trades_on_price, weights_over_time
+from quantlib.charts import drawdown, trades_on_price, weights_over_time
 from quantlib.charts.numbers import count, money
 from quantlib.conditions import ConditionError, evaluate, evaluate_each
 from quantlib.costs import Costs
-from quantlib.errors import StrategyError
+from quantlib.errors import DataError, StrategyError
 from quantlib.store import coverage, read_runs, read_strategies
 from quantlib.strategies import READY, Explanation, Group, Strategy, build
 from quantlib.strategies.document import LONGEST_NAME
@@ -79,11 +79,6 @@ class Trial:
     def sheet(self) -> TearSheet:
         """The tear sheet, whose parts are made when they are asked for."""
         return TearSheet(self.run, self.holding, self.why, self.seed)
-
-    def growth(self, *, log: bool) -> go.Figure:
-        """Return growth of 1 beside holding."""
-        curves = {self.run.name: self.run.result.equity.loc[self.holding.index[0] :]}
-        return self._once(f"growth {log}", lambda: equity_curves(curves, self.holding, log=log))
 
     def drawdown(self) -> go.Figure:
         """Return the loss from the highest value so far."""
@@ -214,11 +209,16 @@ def _group_name(group: Group) -> str:
 def unreadable(session: Session, strategy: Strategy) -> str:
     """Return which condition of a definition names something that there is not, and where; empty where none does.
 
+    Where its symbols share no session to look at, that is what is said.
+
     A condition is read without prices, so that this is all that can still be wrong with it.
     """
     if not isinstance(strategy, Group) or not strategy.conditions:
         return ""
-    panel = shared_panel(session, strategy.inputs)
+    try:
+        panel = shared_panel(session, strategy.inputs)
+    except DataError as error:
+        return str(error)
     last = panel.window(panel.index[-1], panel.index[-1])
     own = dict.fromkeys(NAMES, np.zeros(len(last)))
     for name, condition in strategy.conditions.items():

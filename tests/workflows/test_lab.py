@@ -130,10 +130,6 @@ def test_definitions_are_those_that_can_be_run(lab: Session, pair: Trial) -> Non
     assert next(iter(new)) == "Coke against Pepsi"  # the ready ones come first
 
 
-def test_without_prices_there_is_nothing_to_try(store: Store) -> None:
-    assert definitions(Session(Settings(_env_file=None), store)) == {}
-
-
 def test_costs_by_symbol_that_name_none_are_not_the_defaults(lab: Session) -> None:
     with pytest.raises(DataError, match="no costs of KO"):
         backtest_strategy(lab, PAIR, costs={})
@@ -141,3 +137,7 @@ def test_costs_by_symbol_that_name_none_are_not_the_defaults(lab: Session) -> No
         simulate_strategy(lab, PAIR, "gbm", costs={}, n=3, horizon=2)
     with pytest.raises((DataError, StrategyError), match="no costs of KO"):
         sweep_strategy(lab, TREND, {"fast": [5]}, costs={})
+
+
+def test_without_prices_there_is_nothing_to_try(store: Store) -> None:
+    assert definitions(Session(Settings(_env_file=None), store)) == {}
