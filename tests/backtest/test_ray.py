@@ -36,7 +36,7 @@ panel = Panel.from_frames(load_sp500_dataset().iloc[-700:])
 grid = {"lookback": range(20, 60, 2), "entry": [1.0, 1.5, 2.0], "exit": [0.0, 0.3], "stops.loss": [None, 0.03]}
 
 def where(_):
-    time.sleep(0.2)  # or one node would be done before the other has begun
+    time.sleep(1.0)  # or one node would be done before the other has begun
     return ray.get_runtime_context().get_node_id()
 
 def refuse(item):
