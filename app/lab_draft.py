@@ -45,6 +45,8 @@ class Draft:
         Counts how often it was replaced from outside the form, so that the form's widgets start anew.
     broken_link
         Why the definition in the address could not be read; empty where it could, or there was none.
+    notice
+        What happened to the definition it started from; empty where nothing did.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Draft:
     told_name: str = ""
     turn: int = 0
     broken_link: str = ""
+    notice: str = ""
 
     def __post_init__(self) -> None:
         self.become(self.base)
@@ -79,8 +82,13 @@ class Draft:
     def become(self, strategy: Strategy, name: str = "", told: Definition | None = None) -> None:
         """Become another definition, with what is told about it."""
         self.strategy, self.family, self.params = strategy, strategy.family, strategy.model_dump()
-        self.fault, self.text, self.broken_link, self.turn = "", None, "", self.turn + 1
+        self.fault, self.text, self.broken_link, self.notice, self.turn = "", None, "", "", self.turn + 1
         self.told_name, self.told = name, told or (Definition(strategy) if name else None)
+
+    def rebase(self, base: Strategy) -> None:
+        """Start from what the same name means by now, and keep what was typed."""
+        self.base = base
+        self.notice = f"{self.name} was saved anew meanwhile. What you changed is kept, and compared with the new one."
 
     def typed(self, params: Mapping[str, Any]) -> None:
         """Take what a form holds."""
@@ -167,6 +175,8 @@ def open_draft(name: str, base: Strategy) -> Draft:
     """
     found: Draft | None = st.session_state.get(HELD)
     code = st.query_params.get(LINK, "")
+    if found is not None and found.name == name and found.base != base and found.changed and found.strategy != base:
+        found.rebase(base)
     if found is None or (found.name, found.base) != (name, base):
         found = st.session_state[HELD] = Draft(name, base, turn=0 if found is None else found.turn)
     elif code == st.session_state.get(SENT, ""):

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.cache import keep, new_run, session
 from app.lab_draft import Draft
+from app.lab_views import wrong
 from app.layout import chart, plain, table
 from quantlib.charts import compare_runs
 from quantlib.charts.numbers import interval
@@ -51,13 +52,21 @@ def versions(draft: Draft, saved: frozenset[str], paid: Costs | None, start: Dat
                           help="Runs both where they have not been run, which counts as tries.")  # fmt: skip
         if st.button(f"Open version {new}", icon=":material/edit:", key="open-version"):
             record = next(one for one in kept if one.version == new)
-            draft.become(build(record.family, record.params))
-            st.rerun()
+            try:
+                draft.become(build(record.family, record.params))
+            except QuantError as error:  # its family no longer accepts it
+                wrong(str(error), f"Version {new} cannot be opened.")
+            else:
+                st.rerun()
     if asked:
         st.session_state["compared"] = (name, old, new)
     if st.session_state.get("compared") == (name, old, new):
-        _compare(name, {one.version: build(one.family, one.params) for one in kept if one.version in {old, new}},
-                 old, new, paid, start)  # fmt: skip
+        try:
+            both = {one.version: build(one.family, one.params) for one in kept if one.version in {old, new}}
+        except QuantError as error:
+            wrong(str(error), "These versions cannot be compared.")
+        else:
+            _compare(name, both, old, new, paid, start)
 
 
 def _save(draft: Draft) -> None:

@@ -50,6 +50,8 @@ def told(draft: Draft) -> None:
     """Write why the definition might work and where it comes from, or how it differs from the one it began as."""
     if draft.broken_link:
         st.error(f"**This link does not work.** {draft.broken_link}", icon=":material/link_off:")
+    if draft.notice:
+        st.info(plain(draft.notice), icon=":material/sync:")
     about = draft.told if draft.strategy is None or draft.changed else keep(known_definitions).get(draft.name)
     if about is None and not draft.changed:
         about = LIBRARY.get(draft.name, Definition(draft.base))
@@ -190,8 +192,8 @@ def missing(draft: Draft, found: Prices) -> bool:
     have = "has" if len(absent) == 1 else "have"
     command = "workbench ingest " + " ".join(f"--symbol {shlex.quote(symbol)}" for symbol in absent)
     st.warning(
-        f"**{plain(', '.join(absent))} {have} no stored prices** of the source in force ({found.title}). Load them on the "
-        f"Data page, or run `{command} --source SOURCE` with a source that has them, and reload.",
+        f"**{plain(', '.join(absent))} {have} no stored prices** of the source in force ({found.title}). Load them on "
+        f"the Data page, or run `{command} --source SOURCE` with a source that has them, and reload.",
         icon=":material/database_off:",
     )
     return True

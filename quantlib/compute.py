@@ -28,6 +28,8 @@ WAVE = 4
 _BACKENDS = {"threads": "threading", "processes": "loky", "ray": "ray"}
 # Of Ray's workers: one lost with its node is started on another, and what it was doing is done again.
 _SURVIVE = {"max_restarts": -1, "max_task_retries": -1}
+# A worker holds no core while it runs, so that one that was lost finds room; without this two may share a node.
+_ON_RAY = {**_SURVIVE, "scheduling_strategy": "SPREAD"}
 
 
 def map_work(
@@ -86,7 +88,7 @@ def _stream(
     cancelled: Callable[[], bool] | None,
 ) -> Iterator[Result]:
     total = len(items)
-    options = {"ray_remote_args": _SURVIVE} if engine == "ray" else {}
+    options = {"ray_remote_args": _ON_RAY} if engine == "ray" else {}
     work = joblib.delayed(partial(_one, function, total))
     # Over before the first result: what a caller runs between two results is none of this configuration's business.
     with joblib.parallel_config(_BACKENDS[engine], n_jobs=workers or -1, **options):

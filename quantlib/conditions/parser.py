@@ -39,6 +39,9 @@ from quantlib.errors import DataError, nearest
 
 MAX_CHARACTERS, MAX_NODES, MAX_DEPTH, MAX_SYMBOLS = 4000, 500, 40, 50
 
+#: What a leg's symbol is held to as well.
+_SYMBOL = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.^=_-")
+
 Branch = Tree[Token] | Token
 
 
@@ -161,6 +164,11 @@ class _Builder:
     def field(self, name: str, symbol: str, span: Span) -> Field:
         if not symbol:
             raise self.error("The symbol is empty.", span)
+        if len(symbol) > 32 or not _SYMBOL.issuperset(symbol):
+            came = _short(symbol)
+            raise self.error(
+                f"{came!r} is no symbol; accepted: up to 32 letters, digits and the signs . ^ = _ -.", span
+            )
         self.symbols.add(symbol)
         if len(self.symbols) > MAX_SYMBOLS:
             raise self.error(f"The condition names more than {MAX_SYMBOLS} symbols.", span)

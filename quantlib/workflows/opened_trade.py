@@ -99,6 +99,10 @@ def open_trade(run: StrategyRun, number: int) -> OpenedTrade:
             if len(ended) and row["exit_reason"] == "decision" and leaving in given:
                 at = pd.Timestamp(ended["decided"].max())
                 told = explain(given[leaving], own, subject=group.subject, names=names, at=at)
+                other = "short" if side == "long" else "long"
+                # An entry on its own is left once it no longer holds; an exit, where it holds.
+                if told.truth is not (leaving != side) and other in given:  # then the other side's entry ended it
+                    told = explain(given[other], own, subject=group.subject, names=names, at=at)
                 traces[f"Left on the close of {at:%Y-%m-%d}"] = told
     return OpenedTrade(
         row=row,

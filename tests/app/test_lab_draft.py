@@ -7,8 +7,9 @@ import json
 import zlib
 
 import pytest
+import streamlit as st
 
-from app.lab_draft import LONGEST, Draft, as_link, from_link
+from app.lab_draft import HELD, LONGEST, Draft, as_link, from_link, open_draft
 from quantlib.errors import StrategyError
 from quantlib.strategies import READY, STRATEGIES, Group, Strategy
 from quantlib.strategies.document import from_yaml
@@ -41,6 +42,7 @@ def test_a_link_gives_back_the_definition_it_was_made_of(strategy: Strategy) -> 
         (packed({"n": "x"}), "cannot be read"),
         (packed({"n": "x", "f": "magic", "p": {}}), "'magic', which is not known"),
         (packed({"n": "x", "f": "group", "p": [1]}), "not known"),
+        (packed({"n": "x", "f": [], "p": {}}), "not known"),
         (packed({"n": "x", "f": "group", "p": {"capital": -1}}), "not accepted. Group: capital"),
         (packed({"n": "x" * 300_000, "f": "group", "p": {}}), "cannot be read"),
     ],
@@ -110,3 +112,23 @@ def test_its_document_is_the_definition(name: str) -> None:
     assert (called, told.strategy) == (name, READY[name])
     assert told.why
     assert told.reference
+
+
+def test_a_name_of_nothing_but_blanks_still_makes_a_document() -> None:
+    name, strategy = from_link(packed({"n": " ", "f": "group", "p": {}}))
+    assert name == "Definition"
+    assert from_yaml(Draft(name, strategy).document)[0] == name
+
+
+def test_what_was_changed_is_kept_when_the_name_is_saved_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    draft, newer = Draft("Mine", PAIR), PAIR.model_copy(update={"capital": 0.9})
+    monkeypatch.setattr(st, "session_state", {HELD: draft})
+    monkeypatch.setattr(st, "query_params", {})
+    draft.typed({**draft.params, "capital": 0.5})
+    mine = draft.strategy
+    found = open_draft("Mine", newer)
+    assert (found.strategy, found.base, found.changed) == (mine, newer, True)
+    assert "saved anew" in found.notice
+    assert mine is not None
+    saved = open_draft("Mine", mine)  # it was this visit that saved it
+    assert (saved.strategy, saved.changed, saved.notice) == (mine, False, "")

@@ -26,6 +26,7 @@ TABLE = [
     # symbols
     ('«"BRK-B".clsoe» > 3', "clsoe is not a field of a symbol. Did you mean close?"),
     ('«"BRK-B".foo.bar» > 3', "bar is not a field of a symbol."),
+    ('«"$(rm) [x](y)".close» > 3', "'$(rm) [x](y)' is no symbol; accepted: up to 32 letters"),
     ('«"BRK-B"» > 3', 'A symbol is followed by its field, as in "BRK-B".close.'),
     ("sma(«SPY.clos», 20) > 3", "clos is not a field of a symbol. Did you mean close?"),
     ('«"".close» > 3', "The symbol is empty."),

@@ -11,9 +11,11 @@ from app import cache
 from app.lab_draft import as_link, from_link
 from app.lab_views import half_lives
 from quantlib.costs import Costs
+from quantlib.store import StrategyRecord
+from quantlib.store.definitions import save_version
 from quantlib.strategies import READY, Group
 from quantlib.workflows.definitions import definition_versions
-from quantlib.workflows.lab import definition_name, try_strategy
+from quantlib.workflows.lab import definition_name, trials, try_strategy
 
 OILS = READY["Exxon against Chevron"]
 KEEN = Group(legs=("KO", "PEP"), timing={"kind": "band", "entry": 1.7})
@@ -271,6 +273,27 @@ def test_saving_makes_versions_that_are_compared_in_words_and_curves(app, keen):
     page.button(key="open-version").click().run()
     calm(page)
     assert page.session_state["lab-draft"].strategy == KEEN
+
+
+def test_a_version_that_is_no_longer_accepted_is_said_and_the_page_goes_on(app):
+    app("today")
+    store = cache.session().store
+    save_version(store, "Aged", StrategyRecord("gone-0", "gone", "Gone", {}))
+    save_version(store, "Aged", StrategyRecord(KEEN.id, "group", "Keen", KEEN.model_dump(mode="json")))
+    page = calm(open_link(app, KEEN, view="Versions"))
+    page.selectbox(key="versions-of").set_value("Aged").run()
+    page.button(key="compare").click().run()
+    assert not page.exception
+    assert "These versions cannot be compared." in page.error[0].value
+
+
+def test_opening_an_address_in_other_terms_runs_nothing(app, keen):
+    name = definition_name(KEEN)
+    made = trials(cache.session(), "sample").backtests
+    page = calm(app("strategy_lab", definition=name, **{"from": "2019-01-02"}))
+    assert not page.subheader
+    assert calm(app("strategy_lab", definition=name)).subheader  # as it was tried it is shown
+    assert trials(cache.session(), "sample").backtests == made
 
 
 def test_a_name_that_cannot_be_saved_under_is_refused_with_the_reason(app, keen):

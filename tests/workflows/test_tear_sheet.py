@@ -163,6 +163,20 @@ def test_a_trade_by_rules_shows_the_conditions_that_decided(rule: Trial) -> None
     assert opened.reasons == ()
 
 
+def test_a_trade_that_the_other_entry_ended_shows_that_entry(lab: Session) -> None:
+    timing = {
+        "kind": "rules", "long": "close > sma(close, 20)", "exit_long": "close > 1000000",
+        "short": "close < sma(close, 20)", "exit_short": "close > 1000000",
+    }  # fmt: skip
+    turning = tried(lab, Group(kind="outright", legs=("KO",), timing=timing))
+    longs = turning.run.result.group_trades.query("side == 'long' and exit_reason == 'decision'")
+    assert len(longs)
+    opened = open_trade(turning.run, int(longs.index[0]))
+    left = next(trace for title, trace in opened.traces.items() if title.startswith("Left"))
+    assert left.truth is True
+    assert "close < sma(close, 20)" in left.text
+
+
 def test_a_stopped_trade_says_which_stop_it_was_and_shows_no_exit_condition(rule: Trial) -> None:
     trades = rule.run.result.group_trades
     words = {"loss": "its stop loss was reached", "profit": "its profit target was reached"}
