@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
-from itertools import takewhile
+from itertools import islice, takewhile
 from threading import Event
 from typing import Any, Literal, TypeVar, get_args
 
@@ -25,11 +25,7 @@ ENGINES: tuple[Engine, ...] = get_args(Engine)
 WAVE = 4
 """Items begun for each worker ahead of the one that is asked for: enough to keep all busy, few enough to hold."""
 
-_BACKENDS = {"threads": "threading", "processes": "loky", "ray": "ray"}
-# Of Ray's workers: one lost with its node is started on another, and what it was doing is done again.
-_SURVIVE = {"max_restarts": -1, "max_task_retries": -1}
-# A worker holds no core while it runs, so that one that was lost finds room; without this two may share a node.
-_ON_RAY = {**_SURVIVE, "scheduling_strategy": "SPREAD"}
+_BACKENDS = {"threads": "threading", "processes": "loky"}
 
 
 def map_work(
@@ -43,8 +39,8 @@ def map_work(
 ) -> Iterator[Result]:
     """Yield `function(item)` of every item, in the order of the items, whoever computed it.
 
-    Each is yielded as soon as it and those before it are done, on Ray in waves of `WAVE` x workers. At most that many
-    items and results are held at a time. With "processes" and "ray" the function and the
+    Each is yielded as soon as it and those before it are done. At most `WAVE` x workers items and results are held at
+    a time. With "processes" and "ray" the function and the
     items travel: they must be picklable, and on Ray every node needs this package.
 
     Parameters
@@ -75,27 +71,24 @@ def map_work(
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is {workers}; accepted: 1 or more, or None for one a core.")
     if engine == "ray":
-        function = _on_ray(function)
-    return _stream(function, items, engine, workers, on_progress, cancelled)
+        return _stream_on_ray(_on_ray(function), items, workers, on_progress, cancelled)
+    return _stream(function, items, _BACKENDS[engine], workers, on_progress, cancelled)
 
 
 def _stream(
     function: Callable[[Item], Result],
     items: Sequence[Item],
-    engine: Engine,
+    backend: str,
     workers: int | None,
     on_progress: Progress | None,
     cancelled: Callable[[], bool] | None,
 ) -> Iterator[Result]:
     total = len(items)
-    options = {"ray_remote_args": _ON_RAY} if engine == "ray" else {}
     work = joblib.delayed(partial(_one, function, total))
     # Over before the first result: what a caller runs between two results is none of this configuration's business.
-    with joblib.parallel_config(_BACKENDS[engine], n_jobs=workers or -1, **options):
-        # Counted before the pool is up: a node lost in between costs workers, not the size of a wave.
+    with joblib.parallel_config(backend, n_jobs=workers or -1):
         size = WAVE * joblib.effective_n_jobs(workers or -1)
-        # Ray's backend knows no generators: there a wave comes as a whole.
-        pool = joblib.Parallel(batch_size=1, return_as="list" if engine == "ray" else "generator")
+        pool = joblib.Parallel(batch_size=1, return_as="generator")
     stop = Event()
 
     def ask() -> None:
@@ -132,30 +125,59 @@ def _one(function: Callable[[Item], Result], total: int, place: int, item: Item)
         raise
 
 
-class _Sent:
-    """A function that was put into Ray's store once, and is fetched there instead of travelling with every item."""
+def _stream_on_ray(
+    sent: Any,
+    items: Sequence[Item],
+    workers: int | None,
+    on_progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> Iterator[Any]:
+    """Yield the results of a function in Ray's store, whose tasks each hold a core of whichever node has one free.
 
-    def __init__(self, reference: Any) -> None:
-        self.reference = reference
+    Tasks rather than the pool of joblib's backend: its workers hold no core, so that several may share one node while
+    another idles, and a pool is started anew for every call.
+    """
+    import ray  # noqa: PLC0415  # an optional extra, and slow to import
 
-    def __call__(self, item: Any) -> Any:
-        import ray  # noqa: PLC0415  # an optional extra, and slow to import
+    total = len(items)
+    # What a node that is lost was doing is done again on another.
+    task = ray.remote(num_cpus=1, max_retries=-1)(_one)
+    size = WAVE * (workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
+    most = workers or total
+    begun: deque[Any] = deque()
+    places = iter(range(total))
+    stop = False
+    try:
+        for done in range(total + 1):
+            stop = stop or (cancelled is not None and cancelled())
+            if not stop:
+                room = min(size, most) - len(begun)
+                begun.extend(task.remote(sent, total, k, items[k]) for k in islice(places, room))
+            if not begun:
+                return
+            try:
+                result = ray.get(begun[0])
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from None  # as it was raised, without Ray's own account of it
+            begun.popleft()
+            if on_progress is not None:
+                on_progress(done + 1, total)
+            yield result
+    finally:
+        for one in begun:
+            ray.cancel(one)
 
-        return ray.get(self.reference)(item)
 
-
-def _on_ray(function: Callable[[Item], Result]) -> Callable[[Item], Result]:
-    """Return the function as Ray's workers fetch it, after joining or starting a cluster."""
+def _on_ray(function: Callable[[Item], Result]) -> Any:
+    """Return the function as Ray's workers fetch it, put there once, after joining or starting a cluster."""
     if find_spec("ray") is None:
         raise ConfigError(
             "The engine 'ray' needs Ray, which is not installed. Install the extra: "
             "pip install 'quant-workbench[distributed]', or choose engine='processes'."
         )
     import ray  # noqa: PLC0415  # an optional extra, and slow to import
-    from ray.util.joblib import register_ray  # noqa: PLC0415
 
     if not ray.is_initialized():
         # Without its dashboard a cluster of our own opens no web page and reports no usage to anyone.
         ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-    register_ray()
-    return _Sent(ray.put(function))
+    return ray.put(function)
