@@ -70,7 +70,7 @@ def _group(before: Mapping[str, Any], symbols: Sequence[str], key: str) -> dict[
 def _usual(kind: Kind, before: Mapping[str, Any], symbols: Sequence[str]) -> dict[str, Any]:
     """Return what is usual for a kind, with as many of the symbols that were chosen as it takes."""
     at_least, at_most = LEGS[kind]
-    chosen = [leg["symbol"] for leg in before["legs"]][:at_most]
+    chosen = list(dict.fromkeys(leg["symbol"] for leg in before["legs"]))[:at_most]
     chosen += [symbol for symbol in symbols if symbol not in chosen][: max(at_least - len(chosen), 0)]
     weights = USUAL_WEIGHTS.get(kind, (1.0,) * len(chosen))
     legs = [{"symbol": s, "weight": w, "duration": None} for s, w in zip(chosen, weights, strict=False)]

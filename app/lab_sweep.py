@@ -168,6 +168,9 @@ def _found(strategy: Strategy, offered: dict[str, tuple[str, float]], source: st
         st.caption("No sweep of this definition is stored yet.")
         return
     labels = {key: called(one, offered) for key, one in made.items()}
+    newest = next(iter(made))
+    if st.session_state.get("sweep-newest") != newest:  # one more has been made, or those of another definition
+        st.session_state["sweep-newest"] = st.session_state["sweep-shown"] = newest
     times = Counter(labels.values())
     labels = {key: label if times[label] == 1 else f"{label} ({key[-4:]})" for key, label in labels.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -192,8 +192,7 @@ def backtest_strategy(
     cash, lag
         What the account begins with, and sessions from a decision to its fill.
     """
-    if not (bars := coverage(session.store)).empty:
-        check_symbols(strategy, bars["symbol"])
+    _check_prices(session, strategy)
     costs = usual_costs(session, strategy.inputs) if costs is None else costs
     name = name or strategy.title
     panel = shared_panel(session, strategy.inputs, start, end, as_of)
@@ -244,6 +243,19 @@ def backtest_strategy(
             ],
         )
     return StrategyRun(name, strategy, panel, costs, result, metrics, verdict, run_id, mlflow_run_id, biased, cash, lag)
+
+
+def _check_prices(session: Session, strategy: Strategy) -> None:
+    """Refuse a definition with a symbol that nobody knows, or one of the universe without prices so far."""
+    if (bars := coverage(session.store)).empty:
+        return  # reading them says what to do
+    stored, followed = set(bars["symbol"]), set(session.universe.symbols())
+    check_symbols(strategy, stored | followed)
+    if lacking := [symbol for symbol in strategy.inputs if symbol not in stored]:
+        raise DataError(
+            f"There are no prices of {', '.join(lacking)} yet. Load them with `workbench ingest --source SOURCE "
+            f"{' '.join(f'--symbol {symbol}' for symbol in lacking)}`; `workbench sources` says who has them."
+        )
 
 
 def simulate_strategy(

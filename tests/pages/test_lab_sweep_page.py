@@ -73,6 +73,11 @@ def test_what_it_found_is_a_map_of_any_metric_and_every_set_counts(app):
     assert "**5 combinations tried, 1 refused.**" in text
     best = made.result.best()
     assert f"Best Sharpe ratio {best['sharpe_ratio']:.2f}" in text
+    newer = sweep_strategy(session, PAIR, {"timing.entry": [0.7, 1.1], "hedge.lookback": [60, 90]}, name="A pair")
+    page.run()
+    assert page.selectbox(key="sweep-shown").value == newer.id, "what was made last is shown, whatever was before"
+    page.selectbox(key="sweep-shown").set_value(made.id).run()
+    assert page.selectbox(key="sweep-shown").value == made.id
     page.selectbox(key="sweep-metric").set_value("max_drawdown").run()
     assert not page.exception
     assert "Maximum drawdown" in " ".join(element.value for element in page.markdown)
