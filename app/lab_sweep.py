@@ -97,7 +97,7 @@ def _form(
             whole = isinstance(value, int)
             key = f"sweep-{axis}-{name}-{value}"
             kind = int if whole else float
-            half, more = kind(value / 2), kind(value * 1.5) or kind(1)
+            half, more = kind(value / 2), kind(float(f"{value * 1.5:.6g}")) or kind(1)
             low = st.number_input("From", value=half, key=f"{key}-low", width=130, format=None if whole else "%g")
             high = st.number_input("To", value=more, key=f"{key}-high", width=130, format=None if whole else "%g")
             steps = st.number_input("Values", 2, 30, 5, key=f"{key}-steps", width=110)

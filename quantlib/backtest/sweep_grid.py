@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -77,7 +77,9 @@ class Grid:
                 if inside not in Stops.model_fields:
                     raise StrategyError(f"Stops have no {inside!r}. {nearest(inside, Stops.model_fields)}")
             elif first not in fields:
-                raise StrategyError(f"{strategy.title} has no parameter {first!r}. {nearest(first, fields)}")
+                within = [path for path in _paths(strategy.model_dump()) if path.endswith(f".{name}")]
+                hint = f"Did you mean {within[0]}?" if within else nearest(first, fields)
+                raise StrategyError(f"{strategy.title} has no parameter {first!r}. {hint}")
         return cls(strategy, {name: tuple(map(plain, values)) for name, values in grid.items()}, stops)
 
     @property
@@ -168,6 +170,14 @@ def _repeated(values: Sequence[Any]) -> bool:
         return len(set(values)) < len(values)
     except TypeError:  # a mapping, say: compared one by one
         return any(value in values[:k] for k, value in enumerate(values))
+
+
+def _paths(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the dotted names of all there is in a definition."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, part in inside:
+        yield f"{path}{key}"
+        yield from _paths(part, f"{path}{key}.")
 
 
 def _put(data: dict[str, Any], path: Sequence[str], value: Any, name: str) -> None:
