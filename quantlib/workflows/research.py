@@ -210,8 +210,7 @@ def backtest_strategy(
         "data_grade": panel.grade,
     }
     run_id = content_id("backtest", key)
-    biased = hindsight(session, panel)
-    known = stored_run(session, run_id)
+    biased, known = hindsight(session, panel), stored_run(session, run_id)
     mlflow_run_id = known.mlflow_run_id if known else None
     if known is None or not session.tracker.exists:
         logged = _as_logged(session, name, strategy, panel, costs, result, metrics, verdict)
@@ -247,15 +246,14 @@ def backtest_strategy(
 
 def _check_prices(session: Session, strategy: Strategy) -> None:
     """Refuse a definition with a symbol that nobody knows, or one of the universe without prices so far."""
-    if (bars := coverage(session.store)).empty:
+    stored = set(coverage(session.store)["symbol"])
+    if not stored:
         return  # reading them says what to do
-    stored, followed = set(bars["symbol"]), set(session.universe.symbols())
-    check_symbols(strategy, stored | followed)
+    check_symbols(strategy, stored.union(session.universe.symbols()))
     if lacking := [symbol for symbol in strategy.inputs if symbol not in stored]:
-        raise DataError(
-            f"There are no prices of {', '.join(lacking)} yet. Load them with `workbench ingest --source SOURCE "
-            f"{' '.join(f'--symbol {symbol}' for symbol in lacking)}`; `workbench sources` says who has them."
-        )
+        asked = " ".join(f"--symbol {symbol}" for symbol in lacking)
+        how = f"Load them with `workbench ingest --source SOURCE {asked}`; `workbench sources` says who has them."
+        raise DataError(f"There are no prices of {', '.join(lacking)} yet. {how}")
 
 
 def simulate_strategy(
@@ -281,8 +279,7 @@ def simulate_strategy(
     n, horizon, seed
         Worlds, sessions ahead and seed; by default those of the settings.
     """
-    settings = session.settings
-    costs = usual_costs(session, strategy.inputs) if costs is None else costs
+    settings, costs = session.settings, usual_costs(session, strategy.inputs) if costs is None else costs
     if isinstance(simulator, str):
         if simulator not in SIMULATORS:
             raise DataError(f"There is no simulator {simulator!r}. {nearest(simulator, SIMULATORS)}")
