@@ -13,6 +13,17 @@ pytestmark = pytest.mark.browser
 LAB = "strategy_lab?definition=Exxon+against+Chevron"
 
 
+def number(page: Any, label: str) -> Any:
+    return page.get_by_test_id("stNumberInput").filter(has_text=label).locator("input").first
+
+
+def write(page: Any, label: str, value: str) -> None:
+    """Type a number and leave its box."""
+    number(page, label).fill(value)
+    number(page, label).press("Enter")
+    settle(page)
+
+
 def view(page: Any, name: str) -> None:
     page.get_by_test_id("stButtonGroup").get_by_role("radio", name=name, exact=True).click()
     settle(page)
