@@ -8,7 +8,7 @@ import pandas as pd
 from skfolio.datasets import load_sp500_dataset
 
 from benchmarks.race import Race, best_times, must_agree
-from quantlib.backtest import run, run_account, run_strategy
+from quantlib.backtest import equity_of, prepare, run, run_account, run_strategy
 from quantlib.costs import Costs
 from quantlib.metrics import METRICS
 from quantlib.strategies import MACross
@@ -26,11 +26,11 @@ def three_metrics(equity: FloatArray) -> list[float]:
 
 
 def by_workbench(panel: Panel) -> list[list[float]]:
-    """Return the metrics of every pair by the road every strategy takes, without the table of trades."""
-    answers = []
+    """Return the metrics of every pair by the road of whoever asks for equity alone, and of many accounts."""
+    answers, market = [], prepare(panel, COSTS)
     for fast, slow in PAIRS:
-        targets = MACross(universe=panel.symbols, fast=fast, slow=slow).targets(panel)
-        answers.append(three_metrics(run_account(panel, targets, costs=COSTS, rebalance="every_bar").equity))
+        targets = MACross(universe=panel.symbols, fast=fast, slow=slow).targets(panel).to_numpy()
+        answers.append(three_metrics(equity_of(market, targets, rebalance="every_bar")))
     return answers
 
 
@@ -48,7 +48,7 @@ def by_pandas(close: pd.DataFrame) -> list[list[float]]:
         filled, held = wanted.shift(1, fill_value=0.0), wanted.shift(2, fill_value=0.0)
         gross = (held * returns).sum(axis=1)
         drifted = (held * (1.0 + returns)).div(1.0 + gross, axis=0)
-        cost = (filled - drifted).abs().sum(axis=1) * COSTS.per_side
+        cost = (filled - drifted).abs().sum(axis=1) * COSTS.usual_side
         equity = ((1.0 + gross) * (1.0 - cost)).cumprod()
         peak = equity.cummax()
         net = equity.pct_change().fillna(0.0)
@@ -97,7 +97,7 @@ def fused_nb(close: FloatArray, fast: int, slow: int, per_side: float) -> tuple[
 
 def by_bare_loop(close: FloatArray) -> list[tuple[float, float, float]]:
     """Return the same from the fused loop."""
-    return [fused_nb(close, fast, slow, COSTS.per_side) for fast, slow in PAIRS]
+    return [fused_nb(close, fast, slow, COSTS.usual_side) for fast, slow in PAIRS]
 
 
 def races() -> list[Race]:
@@ -125,7 +125,7 @@ def races() -> list[Race]:
         {
             "workbench, account": lambda: run_account(panel, targets, costs=COSTS, rebalance="every_bar"),
             "workbench, result with every trade": lambda: run(panel, targets, costs=COSTS, rebalance="every_bar"),
-            "bare fused numba loop": lambda: fused_nb(panel.close, 50, 200, COSTS.per_side),
+            "bare fused numba loop": lambda: fused_nb(panel.close, 50, 200, COSTS.usual_side),
         },
         rounds=10,
     )

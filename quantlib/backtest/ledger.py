@@ -74,8 +74,8 @@ def result_of(
         trades=trades,
         orders=_orders(panel, plan, log.orders[: log.used[1]]),
         group_trades=_group_trades(panel, plan, log.trades[: log.used[2]], fills),
-        leg_pnl=pd.DataFrame(record.legs[PROFITS].T, index=index, columns=legs),
-        leg_value=pd.DataFrame(record.legs[VALUE].T, index=index, columns=legs),
+        leg_pnl=pd.DataFrame(record.legs[PROFITS].T, index=index, columns=legs, copy=False),
+        leg_value=pd.DataFrame(record.legs[VALUE].T, index=index, columns=legs, copy=False),
         costs=pd.Series(sum(parts[name] for name in ("commission", "spread", "impact", "borrow")), index, name="costs"),
         cost_parts=pd.DataFrame(parts, index=index),
         traded=pd.Series(by_bar(trades["notional"]), index=index, name="traded"),
@@ -90,12 +90,13 @@ def _words(words: Sequence[str], codes: IntArray) -> pd.api.extensions.Extension
 
 def _dates(index: pd.DatetimeIndex, rows: FloatArray) -> pd.DatetimeIndex:
     """Return the dates of rows, NaT where the row is -1."""
-    at = rows.astype(np.int64)
-    return pd.DatetimeIndex(index.append(pd.DatetimeIndex([pd.NaT]).as_unit("us"))[np.where(at == NOT, len(index), at)])
+    return pd.DatetimeIndex(np.append(index.to_numpy(), np.datetime64("NaT"))[rows.astype(np.int64)])
 
 
 def _by_symbol(panel: Panel, plan: Plan, legs: FloatArray) -> FloatArray:
-    """Return the sum over groups of something known by leg [L, T], by symbol [T, N]."""
+    """Return the sum over groups of something known by leg [L, T], by symbol [T, N]; a view where they are the same."""
+    if np.array_equal(plan.column, np.arange(len(panel.symbols))):
+        return legs.T
     summed = np.zeros((len(panel.symbols), len(panel)))
     for leg, column in enumerate(plan.column):
         summed[column] += legs[leg]
@@ -103,7 +104,7 @@ def _by_symbol(panel: Panel, plan: Plan, legs: FloatArray) -> FloatArray:
 
 
 def _wide(panel: Panel, values: FloatArray) -> pd.DataFrame:
-    return pd.DataFrame(values, index=panel.index, columns=pd.Index(panel.symbols, name="symbol"))
+    return pd.DataFrame(values, index=panel.index, columns=pd.Index(panel.symbols, name="symbol"), copy=False)
 
 
 def _fills(panel: Panel, plan: Plan, costs: Costs | Mapping[str, Costs], fills: FloatArray) -> pd.DataFrame:
