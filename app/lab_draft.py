@@ -18,6 +18,8 @@ from quantlib.strategies.document import LONGEST_NAME, SCHEMA, from_yaml, to_yam
 from quantlib.strategies.plain_yaml import write_plain
 from quantlib.workflows.lab import definition_name
 
+#: Choices that begin with what a family usually is.
+NEW = {f"New: {family.title}": family for family in STRATEGIES.values()}
 #: Where the draft is kept between runs, and how the address calls a definition that travels in it.
 HELD, LINK, SENT = "lab-draft", "d", "lab-sent"
 LONGEST = 100_000
@@ -73,6 +75,13 @@ class Draft:
         if self.told is not None and self.told.strategy == self.strategy:
             return self.told_name
         return definition_name(self.strategy)
+
+    @property
+    def anywhere(self) -> str:
+        """The choice under which others can open it too, who have none of the names that were given here."""
+        if self.name in LIBRARY or self.name in NEW or self.strategy is None:
+            return self.name
+        return f"New: {STRATEGIES[self.strategy.family].title}"
 
     @property
     def changed(self) -> bool:
@@ -189,6 +198,16 @@ def open_draft(name: str, base: Strategy) -> Draft:
             found.broken_link = str(error)
         st.session_state[SENT] = code
     return found
+
+
+def mend_address(key: str, default: str | None = None) -> None:
+    """Write what a widget holds into the address it is bound to, where that says something else.
+
+    A run that is broken off by a click still sends the address it began with, after the browser has written the click
+    into it.
+    """
+    if key in st.session_state and st.session_state[key] != st.query_params.get(key, default):
+        st.session_state[key] = st.session_state[key]
 
 
 def keep_address(draft: Draft) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from urllib.parse import quote_plus
 
 import numpy as np
 import pandas as pd
@@ -155,7 +156,7 @@ def share(draft: Draft, paid: Costs | None, start: DateLike | None) -> None:
         st.info("There is no definition yet; mend what is typed first.", icon=":material/info:")
         return
     code = as_link(strategy, draft.title)
-    query = {} if paid is None else {"own_costs": "true"}
+    query = {"definition": quote_plus(draft.anywhere)} | ({} if paid is None else {"own_costs": "true"})
     query |= {} if paid is None else {name: f"{getattr(paid, name):g}" for name in COSTS}
     query |= {} if start is None else {"from": f"{start:%Y-%m-%d}"}
     here = (st.context.url or "").partition("?")[0]

@@ -4,21 +4,20 @@ import streamlit as st
 
 from app import lab_views as views
 from app.cache import keep, new_run, stamp
-from app.lab_draft import Draft, keep_address, open_draft
+from app.lab_draft import NEW, Draft, keep_address, mend_address, open_draft
 from app.lab_sheet import record
 from app.lab_sweep import sweep
 from app.lab_versions import versions
 from app.layout import question, strip
 from app.prices import price_strip, prices
 from quantlib.costs import Costs
-from quantlib.errors import QuantError
-from quantlib.strategies import STRATEGIES, Strategy
+from quantlib.errors import QuantError, nearest
+from quantlib.strategies import Strategy
 from quantlib.types import DateLike
 from quantlib.workflows.definitions import saved_definitions
 from quantlib.workflows.lab import Trial, definitions, tried, try_strategy
 
 Asked = tuple[Strategy, Costs | None, DateLike | None]
-NEW = {f"New: {family.title}": family for family in STRATEGIES.values()}
 VIEWS = ("Form", "YAML", "Spread", "Versions", "Sweep", "Share")
 
 
@@ -27,8 +26,14 @@ def choose(there: dict[str, Strategy]) -> Draft:
     if ran := st.session_state.pop("ran", None):
         names = (name for name, strategy in there.items() if ran in {name, strategy.id})
         st.session_state["definition"] = next(names, st.session_state["definition"])
-    chosen = st.selectbox("Definition", [*there, *NEW], key="definition", bind="query-params")
-    return open_draft(chosen, there[chosen] if chosen in there else NEW[chosen]())
+    names = [*there, *NEW]
+    asked = st.query_params.get("definition", names[0])
+    mend_address("definition", names[0])
+    chosen = st.selectbox("Definition", names, key="definition", bind="query-params")
+    draft = open_draft(chosen, there[chosen] if chosen in there else NEW[chosen]())
+    if asked not in names:
+        draft.notice = f"There is no definition {asked!r} here, so this is another one. {nearest(asked, names)}"
+    return draft
 
 
 def tried_now(
@@ -75,6 +80,7 @@ def main() -> None:
     about = st.container()
     if draft.name in NEW and "view" not in {*st.session_state, *st.query_params}:
         st.session_state["view"] = "Form"
+    mend_address("view")
     view = st.segmented_control("Open", VIEWS, key="view", bind="query-params", label_visibility="collapsed")
     opened, below = st.container(), st.container()
     with opened:

@@ -1,16 +1,29 @@
-"""The Strategy lab as its user walks through it: run, open a trade, keep."""
+"""The Strategy lab as its user walks through it: run, open a trade, change, keep, pass on, sweep, come back."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from browsing import PATIENCE, SIZES, check_charts, check_no_fault, settle
+from prepared import ROOT, Home
 
 pytestmark = pytest.mark.browser
 
 LAB = "strategy_lab?definition=Exxon+against+Chevron"
+
+
+@pytest.fixture
+def worker(home: Home) -> Iterator[None]:
+    """Run a worker beside the app, as `make run` does."""
+    command, environment = home.command("from quantlib.cli import main; main()", "worker")
+    process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield
+    process.terminate()
+    process.wait(timeout=30)
 
 
 def number(page: Any, label: str) -> Any:
@@ -33,7 +46,7 @@ def see(page: Any, text: str | re.Pattern[str]) -> None:
     page.get_by_test_id("stMain").get_by_text(text).first.wait_for(timeout=PATIENCE)
 
 
-def test_a_pair_is_run_opened_and_kept(watched, address, screenshots):
+def test_a_pair_is_run_opened_changed_kept_passed_on_and_swept(watched, address, worker, screenshots):
     with watched(*SIZES["wide"], "light") as (page, watch):
         page.goto(f"{address}/{LAB}")
         settle(page)
@@ -68,7 +81,35 @@ def test_a_pair_is_run_opened_and_kept(watched, address, screenshots):
         page.get_by_label("Name", exact=True).fill("Keen oils")
         page.get_by_role("button", name="Save").click()
         see(page, "Saved as Keen oils, version 1.")
+        settle(page)
         check_no_fault(page)
 
+        view(page, "Form")
+        write(page, "Exit z", "0.25")
+        page.wait_for_url(re.compile(r"view=Form&.*d="), timeout=PATIENCE)
+        with watched(*SIZES["narrow"], "dark") as (other, _):  # another visit, on a phone
+            other.goto(page.url)
+            settle(other)
+            other.screenshot(path=screenshots / "lab-link.png", full_page=True)
+            assert number(other, "Exit z").input_value() == "0.25"
+            assert number(other, "Entry z").input_value() == "1.8"
+            assert other.evaluate("document.documentElement.scrollWidth") <= SIZES["narrow"][0]
+            check_no_fault(other)
+
+        view(page, "Sweep")
+        for values in page.get_by_label("Values", exact=True).all():
+            values.fill("3")
+            values.press("Enter")
+            settle(page)
+        page.get_by_role("button", name="Try 9 combinations").click()
+        settle(page)
+        page.reload()
+        see(page, "9 combinations tried")
+        settle(page)
+        check_charts(page, 1)
+        page.reload()
+        see(page, "9 combinations tried")
+        page.screenshot(path=screenshots / "lab-sweep.png")
+        check_no_fault(page)
         assert watch.faults == []
         assert watch.beyond_loopback == []

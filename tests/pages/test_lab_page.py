@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import cache
-from app.lab_draft import as_link, from_link
+from app.lab_draft import Draft, as_link, from_link
 from app.lab_views import half_lives
 from quantlib.costs import Costs
 from quantlib.store import StrategyRecord
@@ -192,12 +193,39 @@ def test_a_link_opens_the_same_draft_in_another_visit(app):
 def test_what_share_gives_opens_with_its_costs_and_span(app):
     page = calm(app("strategy_lab", definition="Exxon against Chevron", view="Share", commission_bps="7.5"))
     link = page.code[0].value
-    query = dict(part.split("=", 1) for part in link.partition("?")[2].split("&"))
+    query = dict(parse_qsl(link.partition("?")[2]))
     assert (query["own_costs"], query["commission_bps"]) == ("true", "7.5")
+    assert query["definition"] == "Exxon against Chevron"
     other = calm(app("strategy_lab", **{**query, "view": "Form"}))
     assert other.session_state["lab-draft"].strategy == OILS
     assert other.number_input(key="commission_bps").value == 7.5
     assert "Share" in page.button_group(key="view").value
+
+
+def test_what_is_shared_of_a_name_of_ones_own_opens_under_a_name_that_everyone_has(app):
+    page = calm(open_link(app, KEEN, definition="New: Momentum rotation", view="Share"))
+    query = dict(parse_qsl(page.code[0].value.partition("?")[2]))
+    assert query["definition"] == "New: Momentum rotation"
+    draft = Draft("Keen oils", KEEN)
+    assert draft.anywhere == "New: Group"
+    other = calm(app("strategy_lab", definition=draft.anywhere, d=query["d"]))
+    assert other.selectbox(key="definition").value == "New: Group"
+    assert other.session_state["lab-draft"].strategy == KEEN
+
+
+def test_a_name_that_is_not_there_is_said_with_the_nearest(app):
+    page = app("strategy_lab", definition="Exxon against Chevrn")
+    assert "There is no definition 'Exxon against Chevrn' here" in page.info[0].value
+    assert "Did you mean Exxon against Chevron?" in page.info[0].value
+
+
+def test_an_address_that_a_late_message_overwrote_is_mended(app):
+    page = calm(app("strategy_lab", definition="Exxon against Chevron", view="Form"))
+    page.query_params["view"] = "Versions"
+    page.query_params["definition"] = "Coke against Pepsi with drift"
+    page.run()
+    assert page.button_group(key="view").value == "Form"
+    assert (page.query_params["view"], page.query_params["definition"]) == ("Form", "Exxon against Chevron")
 
 
 @pytest.mark.parametrize("code", ["nonsense", "eNpLKs", as_link(OILS, "Cut")[:-9]])
