@@ -32,6 +32,8 @@ FLOORS = {
     "simulators": 2,
     "macro": 2,
     "charts": 2,
+    "event_study": 2,
+    "scenarios": 2,
     "derived": 2,
     "strategies": 3,
     "alerts": 3,
