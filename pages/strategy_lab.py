@@ -24,8 +24,8 @@ VIEWS = ("Form", "YAML", "Spread", "Versions", "Sweep", "Share")
 def choose(there: dict[str, Strategy]) -> Draft:
     """Draw the choice of a definition and return it as a draft; what was just run or saved is chosen by itself."""
     if ran := st.session_state.pop("ran", None):
-        names = (name for name, strategy in there.items() if ran in {name, strategy.id})
-        st.session_state["definition"] = next(names, st.session_state["definition"])
+        its = (name for name, strategy in there.items() if ran in {name, strategy.id})
+        st.session_state["definition"] = next(its, st.session_state["definition"])
     names = [*there, *NEW]
     asked = st.query_params.get("definition", names[0])
     mend_address("definition", names[0])
