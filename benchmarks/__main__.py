@@ -16,7 +16,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import backtests, cluster, indicators, store, sweeps, worlds
+from benchmarks import backtests, cluster, indicators, store, stress, sweeps, worlds
 from benchmarks.peers import agreement
 from benchmarks.race import Race
 
@@ -46,6 +46,7 @@ THEMES: dict[str, tuple[str, Callable[[], list[str]]]] = {
     "sweeps": ("Sweeps", raced(sweeps.races)),
     "ray": ("Sweeps on a Ray cluster", raced(cluster.races)),
     "worlds": ("Simulated worlds", raced(worlds.races)),
+    "stress": ("Strategies in worlds", raced(stress.races)),
     "store": ("The database", raced(store.races)),
     "indicators": ("Indicators", raced(indicators.races)),
 }

@@ -20,6 +20,7 @@ from quantlib.grades import Flag, Grade, worst
 FloatArray = NDArray[np.float64]
 PriceField = Literal["open", "high", "low", "close", "volume"]
 
+_DAY = 86_400_000_000  # microseconds
 PRICE_FIELDS: tuple[PriceField, ...] = ("open", "high", "low", "close", "volume")
 BAR_COLUMNS = ("symbol", "ts", "open", "high", "low", "close", "volume", "adj_close", "source")
 MACRO_COLUMNS = ("series", "period", "value", "released_at", "release_basis", "source")
@@ -121,7 +122,7 @@ class Panel:
         index = pd.DatetimeIndex(self.index).tz_localize(None).as_unit("us")
         if not index.is_monotonic_increasing or not index.is_unique:
             raise DataError("A panel's dates must be ascending and unique. Sort them and drop duplicates.")
-        if len(late := index[index != index.normalize()]):
+        if len(late := index[index.asi8 % _DAY != 0]):
             raise DataError(f"A panel's dates are sessions without a time of day; got {late[0]}. Normalize them.")
         object.__setattr__(self, "index", pd.DatetimeIndex(index.to_numpy(), name="ts"))
         object.__setattr__(self, "symbols", tuple(map(str, self.symbols)))
@@ -276,6 +277,8 @@ class Panel:
         """
         known = np.isfinite(self.close)
         rows = np.asarray(known.all(axis=1))
+        if rows.all():
+            return self
         place = {symbol: i for i, symbol in enumerate(self.symbols)}
         at = self.index.get_indexer(pd.DatetimeIndex([flag.ts for flag in self.flags])) if self.flags else ()
         flags = (

@@ -10,28 +10,40 @@ from quantlib.backtest.result import BacktestResult, active_returns
 from quantlib.backtest.run import run, run_groups, run_strategy
 from quantlib.backtest.search import Between, search
 from quantlib.backtest.sizing import Sizing
+from quantlib.backtest.stress import StressResult, stress
 from quantlib.backtest.sweep import sweep
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_result import SweepResult
-from quantlib.backtest.worlds import WorldsResult, evaluate_in_worlds
+from quantlib.backtest.worlds import evaluate_in_worlds
+from quantlib.backtest.worlds_compare import Comparison, compare_simulators
+from quantlib.backtest.worlds_edge import EdgeResult, edge_in_worlds, zero_edge
+from quantlib.backtest.worlds_result import Outcomes, WorldsResult
+from quantlib.backtest.worlds_stops import StopsEffect, stops_effect
 
 __all__ = [
     "Account",
     "BacktestResult",
     "Between",
+    "Comparison",
+    "EdgeResult",
     "Grid",
     "GroupTargets",
     "Market",
     "Member",
+    "Outcomes",
     "Portfolio",
     "PortfolioResult",
     "Rebalance",
     "Sizing",
+    "StopsEffect",
+    "StressResult",
     "SweepResult",
     "WorldsResult",
     "active_returns",
     "break_even_cost",
+    "compare_simulators",
     "delay_decay",
+    "edge_in_worlds",
     "equities_of",
     "equity_of",
     "evaluate_in_worlds",
@@ -46,5 +58,8 @@ __all__ = [
     "run_strategy",
     "same_bar_band",
     "search",
+    "stops_effect",
+    "stress",
     "sweep",
+    "zero_edge",
 ]

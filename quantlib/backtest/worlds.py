@@ -3,127 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-import pandas as pd
+from pydantic import ConfigDict
 
-from quantlib.backtest.accounts import Account, equity_of, run_account
-from quantlib.backtest.market import prepare
-from quantlib.costs import AnyCosts, Costs
+from quantlib.backtest.departure import Departure, Variant, depart
+from quantlib.backtest.worlds_batch import equities_in
+from quantlib.backtest.worlds_result import Outcomes, WorldsResult, outcomes_of
+from quantlib.compute import Engine, Progress, map_work
+from quantlib.costs import AnyCosts
 from quantlib.errors import DataError
-from quantlib.simulators import Simulator
+from quantlib.simulators import Calibration, Simulator
 from quantlib.strategies import Strategy
 from quantlib.types import FloatArray, Panel
 
+PART = 50
+"""Most worlds handed to a worker at a time: progress counts by so many, and cancelling waits for the parts begun."""
 
-@dataclass(frozen=True)
-class WorldsResult:
-    """Outcomes of one strategy over the same horizon in `n` simulated worlds.
-
-    Parameters
-    ----------
-    simulator, horizon, seed
-        What made the worlds.
-    calibrated_on
-        How many sessions of history the simulator learned from.
-    paths
-        The account's value from the as-of close on, 1 at the start [n, horizon + 1].
-    hold
-        Return of holding the strategy's symbols in equal parts, without costs, in the same worlds [n].
-    dates
-        The horizon's sessions, the as-of session first [horizon + 1].
-    """
-
-    simulator: str
-    horizon: int
-    seed: int
-    calibrated_on: int
-    paths: FloatArray
-    hold: FloatArray
-    dates: pd.DatetimeIndex
-
-    @property
-    def returns(self) -> FloatArray:
-        """Net return of the account over the horizon, one a world [n]."""
-        return np.asarray(self.paths[:, -1] - 1.0)
-
-    @property
-    def mean(self) -> float:
-        """Expected net return over the horizon."""
-        return float(self.returns.mean())
-
-    @property
-    def mean_interval(self) -> tuple[float, float]:
-        """The 95 % interval of `mean`: from the finite number of worlds, and from the finite history behind them.
-
-        The mean of h sessions is h times a daily mean that was estimated on T sessions; where the position is
-        like today's, its standard error is the outcomes' standard deviation times the root of h / T. Model error
-        comes on top: compare simulators.
-        """
-        spread = float(self.returns.std(ddof=1))
-        error = spread * np.sqrt(1.0 / len(self.returns) + self.horizon / self.calibrated_on)
-        return self.mean - 1.96 * float(error), self.mean + 1.96 * float(error)
-
-    @property
-    def probability_of_loss(self) -> float:
-        """Share of worlds in which the account ends lower than it starts; standing aside is no loss."""
-        return float((self.returns < 0).mean())
-
-    def quantile(self, q: float) -> float:
-        """Return the net return that a share `q` of worlds stays at or below."""
-        return float(np.quantile(self.returns, q))
-
-
-def recent_history(strategy: Strategy, panel: Panel, costs: AnyCosts, *, least: int = 504) -> Panel:
-    """Return the shortest tail of a panel on which the strategy decides and holds today what it does on all of it.
-
-    Worlds are attached to this tail. A rule that remembers (an open pair trade, a monthly choice) and positions that
-    have drifted since their last trade may need more history than the warm-up; the tail is doubled until the last
-    decisions and the weights held agree.
-    """
-    full = _standing(strategy, panel, costs)
-    rows = max(least, 2 * strategy.warmup)
-    while rows < len(panel):
-        tail = panel.tail(rows)
-        if np.allclose(_standing(strategy, tail, costs), full, rtol=0, atol=1e-6):
-            return tail
-        rows *= 2
-    return panel
-
-
-def _standing(strategy: Strategy, panel: Panel, costs: AnyCosts) -> FloatArray:
-    """Return the last two decisions, the weights held at the last close, and whether there is money left, in a row."""
-    targets = strategy.targets(panel)
-    account = _account(strategy, panel, targets, costs)
-    marks = panel.frame("close").ffill().to_numpy()[-1]
-    held = np.where(account.shares[-1] != 0.0, account.shares[-1] * marks, 0.0) / (account.equity[-1] or 1.0)
-    return np.concatenate([targets.to_numpy()[-2:].ravel(), held, account.equity[-1:] > 0.0])
-
-
-def _account(strategy: Strategy, panel: Panel, targets: pd.DataFrame, costs: AnyCosts) -> Account:
-    return run_account(
-        panel,
-        targets,
-        costs=costs,
-        stops=strategy.risk,
-        spread_z=strategy.spread_z(panel.select(strategy.inputs)),
-        linked=strategy.linked,
-        legs=strategy.symbols,
-    )
-
-
-def _without_actions(world: Panel, history: Panel) -> Panel:
-    """Return a world that says of itself that nothing is split or paid, where its history says what was.
-
-    Extras that only one of two panels has are dropped when they are joined: past splits would become price jumps.
-    """
-    extra = {
-        name: np.full((len(world), *history.extra[name].shape[1:]), none)
-        for name, none in (("split", 1.0), ("dividend", 0.0))
-        if name in history.extra
-    }
-    return replace(world, extra=extra) if extra else world
+KEPT_NUMBERS = 2**21
+"""Most numbers of paths that a result keeps, 16 MB: 8,000 worlds of a year, more than any quantile of a chart needs."""
 
 
 def evaluate_in_worlds(
@@ -135,64 +35,190 @@ def evaluate_in_worlds(
     horizon: int = 21,
     seed: int = 0,
     costs: AnyCosts | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    bars: bool | None = None,
+    engine: Engine = "threads",
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> WorldsResult:
     """Return how the strategy fares over the next `horizon` sessions in `n` worlds that start at today's prices.
 
     The simulator is calibrated on the sessions that all its inputs share. In every world the strategy goes on
-    deciding, with its costs, from the position it holds at the panel's last close; the same code runs as on history.
+    deciding, with its costs and stops, from the position it holds at the panel's last close; the same code runs as on
+    history. World i depends on (seed, i) alone, so the answer is the same whatever engine and number of workers.
 
     Parameters
     ----------
     panel
         History up to the as-of date; its last row is the starting point.
-    on_progress
-        Called with (worlds done, n) now and then.
+    bars
+        Whether open, high, low and volume are simulated beside closes, for symbols of which history has them. None does
+        so where stops look within the bar, and where they do not spares the time.
+    engine, workers, on_progress, cancelled
+        As in `map_work`; progress counts worlds. What was done when it was cancelled is returned.
 
     Raises
     ------
     DataError
-        A symbol's last close is unknown, so there is no price to start from, or the account is ruined by then.
+        A symbol's last close is unknown, so there is no price to start from, the account is ruined by then, or it was
+        cancelled before any world was done.
     """
-    costs = Costs() if costs is None else costs
-    chosen = panel.select(strategy.inputs)
-    own = chosen.complete()
-    if len(own) == 0 or own.index[-1] != panel.index[-1]:
-        last = f"; the last shared session is {own.index[-1]:%Y-%m-%d}" if len(own) else ""
-        raise DataError(
-            f"Not every price of {', '.join(strategy.inputs)} is known on {panel.index[-1]:%Y-%m-%d}{last}. "
-            "Choose an as-of date on which all of them traded."
-        )
-    history = recent_history(strategy, chosen, costs)
-    start, traded = len(history) - 1, len(strategy.symbols)
-    paths = np.empty((n, horizon + 1))
-    hold = np.empty(n)
-    dates = history.index[-1:].append(own.next_sessions(horizon))
-    for i, world in enumerate(simulator.paths(own, n=n, horizon=horizon, seed=seed)):
-        joined = history.append(_without_actions(world, history))
-        targets = strategy.targets(joined)
-        equity = equity_of(
-            prepare(joined, costs),
-            targets.to_numpy(dtype=np.float64),
-            stops=strategy.risk,
-            spread_z=strategy.spread_z(joined),
-            linked=strategy.linked,
-        )[start:]
-        if equity[0] <= 0.0:
-            raise DataError(
-                f"{strategy.title} has lost its whole account by {history.index[-1]:%Y-%m-%d}, so there is nothing to "
-                "go on with. Choose an earlier as-of date, or lower its weights."
-            )
-        paths[i] = equity / equity[0]
-        hold[i] = (world.close[-1, :traded] / history.close[-1, :traded]).mean() - 1.0
-        if on_progress is not None and ((i + 1) % 50 == 0 or i + 1 == n):
-            on_progress(i + 1, n)
+    departure = depart(strategy, panel, Variant.own(strategy, costs))
+    run = run_in_worlds(
+        departure,
+        simulator,
+        n=n,
+        horizon=horizon,
+        seed=seed,
+        bars=bars,
+        engine=engine,
+        workers=workers,
+        on_progress=on_progress,
+        cancelled=cancelled,
+    )
     return WorldsResult(
         simulator=simulator.name,
         horizon=horizon,
         seed=seed,
-        calibrated_on=simulator.calibrate(own).sessions,
-        paths=paths,
-        hold=hold,
-        dates=pd.DatetimeIndex(dates),
+        calibrated_on=run.fit.sessions,
+        paths=run.paths[0],
+        hold=run.holding.returns,
+        dates=departure.sessions(horizon),
+        summary=run.accounts[0],
+        holding=run.holding,
+        asked=n,
+        periods_per_year=departure.shared.periods_per_year,
     )
+
+
+@dataclass(frozen=True)
+class WorldsRun:
+    """What came of the accounts of a departure in the worlds of a simulator.
+
+    Parameters
+    ----------
+    fit
+        What the simulator learned.
+    accounts
+        What each account did.
+    holding
+        What holding the strategy's symbols in equal parts would have done, without costs.
+    paths
+        Values of each account in the first worlds [accounts, kept, horizon + 1].
+    """
+
+    fit: Calibration
+    accounts: tuple[Outcomes, ...]
+    holding: Outcomes
+    paths: FloatArray
+
+
+def run_in_worlds(
+    departure: Departure,
+    simulator: Simulator,
+    *,
+    n: int,
+    horizon: int,
+    seed: int,
+    bars: bool | None = None,
+    engine: Engine = "threads",
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> WorldsRun:
+    """Return what came of every account of a departure in the same `n` worlds.
+
+    Memory grows by eight numbers a world and account; paths are kept up to `KEPT_NUMBERS`.
+
+    Raises
+    ------
+    DataError
+        As in `evaluate_in_worlds`.
+    """
+    if n < 1:
+        raise DataError(f"n is {n!r}; accepted: a whole number of 1 or more.")
+    accounts = len(departure.accounts)
+    kept = min(n, max(1, KEPT_NUMBERS // (accounts * (horizon + 1))))
+    fit = simulator.calibrate(departure.shared)
+    if bars is None:
+        bars = any(one.stops.any and one.stops.watch == "intrabar" for one in departure.accounts)
+    part = Part(departure, _learned(simulator, fit), horizon, seed, bars, kept)
+    parts = [range(first, min(first + PART, n)) for first in range(0, n, PART)]
+    rows = np.empty((accounts + 1, 4, n))
+    paths = np.empty((accounts, kept, horizon + 1))
+    done = 0
+
+    def tell(count: int, _: int) -> None:
+        if on_progress is not None:
+            on_progress(min(count * PART, n), n)
+
+    for found in map_work(part, parts, engine=engine, workers=workers, on_progress=tell, cancelled=cancelled):
+        some = found.rows.shape[2]
+        rows[:, :, done : done + some] = found.rows
+        paths[:, done : done + found.paths.shape[1]] = found.paths
+        done += some
+    if not done:
+        raise DataError("It was cancelled before any world was done, so there is nothing to tell. Start it again.")
+    each = [Outcomes.from_rows(block[:, :done]) for block in rows]
+    return WorldsRun(fit, tuple(each[:-1]), each[-1], paths[:, : min(done, kept)])
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a part of the worlds came to: rows of `Outcomes` of the accounts and of holding, and paths if kept."""
+
+    rows: FloatArray
+    paths: FloatArray
+
+
+@dataclass(frozen=True)
+class Part:
+    """Runs a range of worlds by their numbers; it travels to whoever does the work."""
+
+    departure: Departure
+    simulator: Simulator
+    horizon: int
+    seed: int
+    bars: bool
+    kept: int
+
+    def __call__(self, numbers: range) -> Found:
+        """Return what came of the worlds of these numbers."""
+        departure = self.departure
+        traded = len(departure.strategy.symbols)
+        year = departure.shared.periods_per_year
+        before = departure.history.close[-1, :traded]
+        some = {"n": len(numbers), "first": numbers.start, "horizon": self.horizon, "seed": self.seed}
+        worlds = self.simulator.paths(departure.shared, **some, bars=self.bars)
+        paths = np.empty((len(departure.accounts) + 1, len(numbers), self.horizon + 1))
+        paths[-1, :, 0] = 1.0
+        done = 0
+        for batch, equity in equities_in(departure, worlds):
+            here = slice(done, done + len(batch))
+            paths[:-1, here] = equity
+            for k, world in enumerate(batch, start=done):
+                np.mean(world.close[:, :traded] / before, axis=1, out=paths[-1, k, 1:])
+            done += len(batch)
+        rows = np.stack([outcomes_of(block, year).rows() for block in paths])
+        return Found(rows, paths[:-1, : max(0, self.kept - numbers.start)])
+
+
+class Learned(Simulator):
+    """A simulator that has learned already: every part of its worlds is drawn from the one calibration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: ClassVar[str] = "learned"
+    title: ClassVar[str] = "Calibrated before"
+    description: ClassVar[str] = "Worlds of a law that has been fitted already."
+
+    fit: Calibration
+
+    def calibrate(self, panel: Panel) -> Calibration:
+        """Return what was learned."""
+        return self.fit
+
+
+def _learned(simulator: Simulator, fit: Calibration) -> Simulator:
+    """Return what draws the simulator's worlds without calibrating again; itself where it draws in its own way."""
+    return Learned(fit=fit) if type(simulator).paths is Simulator.paths else simulator

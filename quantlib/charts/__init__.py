@@ -7,16 +7,20 @@ from quantlib.charts.figure import alt_text, stack, table_behind
 from quantlib.charts.performance import compare_runs, drawdown, equity_curves, metric_intervals
 from quantlib.charts.positions import trades_on_price, weights_over_time
 from quantlib.charts.prices import candlestick, has_candles, price_line
+from quantlib.charts.realism import acf_comparison, realism_heatmap, realism_intervals
 from quantlib.charts.record import equity_band, exposure, monthly_heatmap, rolling_line
+from quantlib.charts.scenarios import reverse_bars, scenario_bars, scenario_heatmap
 from quantlib.charts.sensitivity import by_delay, sweep_heatmap
 from quantlib.charts.signals import indicator_pane, signal_chart
 from quantlib.charts.simulation import fan_chart, outcome_histogram
 from quantlib.charts.theme import PLOTLY_CONFIG, in_theme, series_color
 from quantlib.charts.thinning import sparkline, thin
 from quantlib.charts.trades import cost_parts, excursions, profit_by_leg, profit_by_reason, trades_on_spread
+from quantlib.charts.worlds import outcomes_by_simulator, stops_paired, zero_edge_chart
 
 __all__ = [
     "PLOTLY_CONFIG",
+    "acf_comparison",
     "alt_text",
     "by_delay",
     "candlestick",
@@ -35,14 +39,21 @@ __all__ = [
     "metric_intervals",
     "monthly_heatmap",
     "outcome_histogram",
+    "outcomes_by_simulator",
     "price_line",
     "profit_by_leg",
     "profit_by_reason",
+    "realism_heatmap",
+    "realism_intervals",
+    "reverse_bars",
     "rolling_line",
+    "scenario_bars",
+    "scenario_heatmap",
     "series_color",
     "signal_chart",
     "sparkline",
     "stack",
+    "stops_paired",
     "sweep_heatmap",
     "table_behind",
     "thin",
@@ -50,4 +61,5 @@ __all__ = [
     "trades_on_spread",
     "vendors_side_by_side",
     "weights_over_time",
+    "zero_edge_chart",
 ]

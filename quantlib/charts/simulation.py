@@ -177,7 +177,7 @@ def outcome_histogram(
         if not len(values) or not np.isfinite(values).all():
             raise DataError(f"The outcomes by {name} hold {len(values)} values, some unknown or none at all.")
     (first, outcome), *others = worlds.items()
-    edges = _edges(np.concatenate(list(worlds.values())), about=int(np.clip(1.6 * np.sqrt(len(outcome)), 20, 60)))
+    edges = bin_edges(np.concatenate(list(worlds.values())), about=int(np.clip(1.6 * np.sqrt(len(outcome)), 20, 60)))
     width = edges[1] - edges[0]
     centre = (edges[:-1] + edges[1:]) / 2 * 100
     share = np.histogram(outcome, edges)[0] / len(outcome) * 100
@@ -267,7 +267,7 @@ def outcome_histogram(
     )
 
 
-def _edges(values: FloatArray, about: int) -> FloatArray:
+def bin_edges(values: FloatArray, about: int) -> FloatArray:
     """Return equal round bin edges that cover the values and have one edge at zero, so no bin mixes both signs."""
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     raw = max((high - low) / about, 1e-5)

@@ -11,8 +11,8 @@ from quantlib.backtest import BacktestResult, WorldsResult
 from quantlib.charts import fan_chart, outcome_histogram, series_color, signal_chart, weights_over_time
 from quantlib.charts.numbers import bps, interval, percent, signed_percent
 from quantlib.costs import AnyCosts, costs_of
+from quantlib.reports.stance import stance
 from quantlib.reports.types import (
-    Action,
     Check,
     MetricValue,
     Recommendation,
@@ -24,9 +24,6 @@ from quantlib.reports.types import (
 from quantlib.simulators import SIMULATORS
 from quantlib.strategies import Explanation, Strategy
 from quantlib.validation import Verdict
-
-#: Weights closer than this are the same holding: drift that rounds to 0.0 % of equity is no trade.
-SAME_WEIGHT = 5e-4
 
 
 def recommend(
@@ -61,16 +58,8 @@ def recommend(
     fragility
         Sentences on what execution would have to be for the edge to be gone.
     """
-    held = _rounded(result.weights.iloc[-1])
-    pending = _is_pending(result.targets)
-    wanted = _rounded(result.targets.iloc[-1]) if pending else held
-    changes = tuple(
-        WeightChange(symbol=symbol, before=held[symbol], after=wanted[symbol])
-        for symbol in strategy.symbols
-        if abs(wanted[symbol] - held[symbol]) > SAME_WEIGHT
-    )
-    action = _action(held, wanted, changes=bool(changes))
-    cost = sum(abs(c.change) * costs_of(c.symbol, costs).usual_side for c in changes)
+    now = stance(strategy.symbols, result)
+    cost = sum(abs(c.change) * costs_of(c.symbol, costs).usual_side for c in now.changes)
     outcomes = tuple(_outcome(world) for world in worlds)
     return Recommendation(
         strategy_id=strategy.id,
@@ -78,11 +67,11 @@ def recommend(
         family=strategy.family,
         parameters=strategy.model_dump(mode="json"),
         as_of=result.equity.index[-1].date(),
-        action=action,
-        headline=_headline(action, held, wanted),
-        weights_now={s: w for s, w in wanted.items() if w},
-        weights_before={s: w for s, w in held.items() if w},
-        changes=changes,
+        action=now.action,
+        headline=now.headline,
+        weights_now={s: w for s, w in now.wanted.items() if w},
+        weights_before={s: w for s, w in now.held.items() if w},
+        changes=now.changes,
         horizon_sessions=worlds[0].horizon,
         expected_value=outcomes[0].mean,
         ev_low=outcomes[0].mean_low,
@@ -97,7 +86,7 @@ def recommend(
             value=explanation.value,
             percentile=explanation.percentile,
         ),
-        reasons=(*explanation.reasons, *_simulation_reasons(worlds, outcomes), _cost_reason(changes, cost)),
+        reasons=(*explanation.reasons, *_simulation_reasons(worlds, outcomes), _cost_reason(now.changes, cost)),
         invalidation=explanation.invalidation,
         cost=cost,
         metrics={
@@ -133,54 +122,23 @@ def recommendation_figures(
         ),
         "weights": weights_over_time(result.weights),
     }
-    if explanation.series.notna().any().any():
-        figures["signal"] = signal_chart(
-            explanation.series,
-            explanation.levels,
-            explanation.value,
-            signal=explanation.signal,
-            unit="percent" if explanation.unit == "percent" else "ratio",
-            percentile=explanation.percentile,
-        )
+    if (signal := signal_figure(explanation)) is not None:
+        figures["signal"] = signal
     return figures
 
 
-def _rounded(weights: pd.Series) -> dict[str, float]:
-    return {str(symbol): 0.0 if abs(w) < SAME_WEIGHT else round(float(w), 6) for symbol, w in weights.items()}
-
-
-def _is_pending(targets: pd.DataFrame) -> bool:
-    """Whether the last decision differs from the one before it, so that it is yet to be filled."""
-    before = targets.iloc[-2] if len(targets) > 1 else 0.0 * targets.iloc[-1]
-    return bool((targets.iloc[-1] != before).any())
-
-
-def _action(held: dict[str, float], wanted: dict[str, float], *, changes: bool) -> Action:
-    if not changes:
-        return "hold" if any(held.values()) else "stay out"
-    if not any(held.values()):
-        return "enter"
-    return "rebalance" if any(wanted.values()) else "exit"
-
-
-def _headline(action: Action, held: dict[str, float], wanted: dict[str, float]) -> str:
-    if action == "stay out":
-        return "Stay out: nothing is held and nothing is to be bought."
-    if action == "exit":
-        return f"Close {_positions(held)} at the next session and hold cash."
-    if action == "hold":
-        return f"Hold {_positions(held)}; no trade is needed."
-    verb = "Enter" if action == "enter" else "Change to"
-    return f"{verb} {_positions(wanted)} at the next session."
-
-
-def _positions(weights: dict[str, float]) -> str:
-    """Return the holdings in words: each one while they are few, else how many and how much in all."""
-    open_ = {s: w for s, w in weights.items() if w}
-    if len(open_) <= 4:
-        return ", ".join(f"{s} {signed_percent(w)}" for s, w in open_.items())
-    gross = percent(sum(abs(w) for w in open_.values()))
-    return f"{len(open_)} positions, {gross} of equity in all ({', '.join(open_)})"
+def signal_figure(explanation: Explanation) -> go.Figure | None:
+    """Return the number a decision hangs on through time; None while it warms up."""
+    if not explanation.series.notna().any().any():
+        return None
+    return signal_chart(
+        explanation.series,
+        explanation.levels,
+        explanation.value,
+        signal=explanation.signal,
+        unit="percent" if explanation.unit == "percent" else "ratio",
+        percentile=explanation.percentile,
+    )
 
 
 def _outcome(world: WorldsResult) -> SimulatedOutcome:

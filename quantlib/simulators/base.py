@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import index as whole_number
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
+import numba
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from quantlib.compute import map_work
 from quantlib.errors import DataError
+from quantlib.simulators.bars import fit_bars
+from quantlib.simulators.streams import Streams
 from quantlib.types import FloatArray, Panel
 
 MIN_SESSIONS = 60
-# Numbers drawn at a time: 8 MB of workspace keeps a chunk near the cache and memory flat for any n.
-CHUNK_NUMBERS = 2**20
+# Numbers drawn at a time by a thread: 2 MB of workspace keeps a chunk in its cache and memory flat for any n.
+CHUNK_NUMBERS = 2**18
+
+Part = TypeVar("Part")
+
+
+class Estimate(NamedTuple):
+    """A calibrated parameter, and how well the history pins it down.
+
+    Parameters
+    ----------
+    name
+        What it is, as on the simulator's page.
+    symbol
+        Whose it is; "" where it is of all, "A, B" where it is of a pair.
+    value
+        The estimate.
+    error
+        Its standard error; NaN where none is known.
+    unit
+        Such as "a year", "sessions"; "" for a pure number.
+    """
+
+    name: str
+    symbol: str
+    value: float
+    error: float
+    unit: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +86,16 @@ class Calibration(ABC):
     correlation: FloatArray
 
     @abstractmethod
-    def draw(self, generators: Sequence[np.random.Generator], horizon: int) -> FloatArray:
-        """Return log returns [len(generators), horizon, N]; row i draws from generator i alone."""
+    def draw(self, streams: Streams, horizon: int) -> FloatArray:
+        """Return log returns [streams.count, horizon, N], which the caller may overwrite.
+
+        Row i comes from path i's stream alone, to the last bit, however many are drawn at once. It is called from
+        several threads at once.
+        """
+
+    def estimates(self) -> list[Estimate]:
+        """Return the calibrated parameters with their standard errors; none where the law has no parameters."""
+        return []
 
     def frame(self) -> pd.DataFrame:
         """Return last close, drift and volatility by symbol, the latter two as fractions a year."""
@@ -126,32 +164,50 @@ class Simulator(BaseModel):
         n, horizon, seed, first = _counts(n, horizon, seed, first)
         fit = self.calibrate(panel)
         out = np.empty((n, horizon, len(fit.symbols)))
-        for start, part in _parts(fit, n, horizon, seed, first):
-            out[start : start + len(part)] = part
+
+        def write(part: Streams) -> None:
+            _draw_closes(fit, horizon, part, out[part.first - first : part.first - first + part.count])
+
+        for _ in _each(write, _parts(fit, n, horizon, seed, first)):
+            pass
         return out
 
-    def paths(self, panel: Panel, *, n: int, horizon: int, seed: int, first: int = 0) -> Iterator[Panel]:
+    def paths(
+        self, panel: Panel, *, n: int, horizon: int, seed: int, first: int = 0, bars: bool = False
+    ) -> Iterator[Panel]:
         """Return `n` simulated panels of `horizon` sessions after the panel's last one, made as they are read.
 
-        Only closes are simulated; the other fields and the extras stay unknown. Parameters, errors and values
-        are those of `closes`; memory does not grow with `n`.
+        Parameters, errors and values are those of `closes`; memory does not grow with `n`.
+
+        Parameters
+        ----------
+        bars
+            Whether open, high, low and volume are simulated too, for symbols of which the panel has them
+            (`BarModel.draw`); what the panel does not know stays unknown, as do the extras. Closes are the same
+            either way.
         """
         n, horizon, seed, first = _counts(n, horizon, seed, first)
         fit = self.calibrate(panel)
-        sessions = _sessions_after(panel, horizon)
+        model = fit_bars(panel.window(fit.start)) if bars else None
+        sessions = sessions_after(panel, horizon)
         unknown = np.full((horizon, len(fit.symbols)), np.nan)
 
+        def part_of(streams: Streams) -> tuple[FloatArray, FloatArray | None]:
+            closes = _draw_closes(fit, horizon, streams)
+            return closes, None if model is None else model.draw(closes, fit.last, streams)
+
         def worlds() -> Iterator[Panel]:
-            for _, part in _parts(fit, n, horizon, seed, first):
-                for close in part:
+            for closes, others in _each(part_of, _parts(fit, n, horizon, seed, first)):
+                for i, close in enumerate(closes):
+                    a, b, c, d = (unknown,) * 4 if others is None else others[:, i]
                     yield Panel(
                         index=sessions,
                         symbols=fit.symbols,
-                        open=unknown,
-                        high=unknown,
-                        low=unknown,
+                        open=a,
+                        high=b,
+                        low=c,
                         close=close,
-                        volume=unknown,
+                        volume=d,
                         source=f"simulated: {self.name}",
                     )
 
@@ -169,12 +225,22 @@ def history(panel: Panel, window: int | None) -> tuple[Panel, FloatArray]:
         The history.
     window
         Number of latest returns to keep; None keeps all.
+
+    Raises
+    ------
+    DataError
+        There is no symbol, a symbol has no close at all or never moved, or fewer than 60 sessions have every close.
     """
     if not panel.symbols:
         raise DataError("A simulator needs a panel with at least one symbol; this one has none.")
+    counts = np.isfinite(panel.close).sum(axis=0)
+    if not counts.all():
+        raise DataError(
+            f"{panel.symbols[counts.argmin()]} has no known close in this panel of {len(panel)} sessions, so no law "
+            "can be fitted to it. Load its prices, take another span or leave that symbol out."
+        )
     known = panel.complete()
     if len(known) < MIN_SESSIONS:
-        counts = np.isfinite(panel.close).sum(axis=0)
         raise DataError(
             f"A simulator needs at least {MIN_SESSIONS} sessions on which every close is known; this panel has "
             f"{len(known)}. {panel.symbols[counts.argmin()]} has the fewest closes, {counts.min()}. "
@@ -182,7 +248,47 @@ def history(panel: Panel, window: int | None) -> tuple[Panel, FloatArray]:
         )
     if window is not None:
         known = known.tail(window + 1)
+    still = np.ptp(known.close, axis=0) == 0.0
+    if still.any():
+        place = int(still.argmax())
+        raise DataError(
+            f"{panel.symbols[place]} closed at {known.close[0, place]:g} on all {len(known)} sessions from "
+            f"{known.index[0]:%Y-%m-%d} to {known.index[-1]:%Y-%m-%d}; no law can be fitted to a price that never "
+            "moves. Take a longer span or leave that symbol out."
+        )
     return known, np.diff(np.log(known.close), axis=0)
+
+
+def described(
+    panel: Panel, known: Panel, mean: FloatArray, covariance: FloatArray, *, growth: FloatArray | None = None
+) -> dict[str, Any]:
+    """Return the fields that every calibration has, by name.
+
+    Parameters
+    ----------
+    panel
+        The history as it came.
+    known
+        The rows that were learned from, as `history` returns them.
+    mean
+        Mean log return of one session under the fitted law [N].
+    covariance
+        Covariance of one session's log returns under the fitted law [N, N].
+    growth
+        Log of the expected gross return of one session [N]; None takes mean + variance / 2, as for normal returns.
+    """
+    year, variance = known.periods_per_year, np.diag(covariance)
+    return {
+        "symbols": panel.symbols,
+        "start": known.index[0],
+        "end": known.index[-1],
+        "sessions": len(known) - 1,
+        "periods_per_year": year,
+        "last": last_known(panel),
+        "drift": year * (mean + 0.5 * variance if growth is None else growth),
+        "volatility": np.sqrt(year * variance),
+        "correlation": correlation(covariance),
+    }
 
 
 def last_known(panel: Panel) -> FloatArray:
@@ -207,7 +313,7 @@ def _counts(n: int, horizon: int, seed: int, first: int) -> tuple[int, int, int,
     return whole_number(n), whole_number(horizon), whole_number(seed), whole_number(first)
 
 
-def _sessions_after(panel: Panel, horizon: int) -> pd.DatetimeIndex:
+def sessions_after(panel: Panel, horizon: int) -> pd.DatetimeIndex:
     """Return the sessions of the paths: after the panel's end, on the calendar all its symbols share.
 
     For crypto beside stocks that is the stocks' calendar, which the fitted returns are per session of.
@@ -218,24 +324,48 @@ def _sessions_after(panel: Panel, horizon: int) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(sessions[sessions > panel.index[-1]][:horizon])
 
 
-def _parts(fit: Calibration, n: int, horizon: int, seed: int, first: int) -> Iterator[tuple[int, FloatArray]]:
-    """Yield (position, closes [k, horizon, N]) until n paths are made."""
+def _parts(fit: Calibration, n: int, horizon: int, seed: int, first: int) -> list[Streams]:
+    """Return the n paths in parts of a size that suits the cache."""
     size = max(1, CHUNK_NUMBERS // (horizon * len(fit.symbols)))
-    for start in range(0, n, size):
-        # A spawn key, unlike the list [seed, i], cannot coincide with a plain default_rng(seed) elsewhere.
-        generators = [
-            np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(first + i,)))
-            for i in range(start, min(start + size, n))
-        ]
-        closes = fit.draw(generators, horizon)
-        np.cumsum(closes, axis=1, out=closes)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused just below
-            np.exp(closes, out=closes)
-            closes *= fit.last
-        if not (closes.min() > 0.0 and closes.max() < np.inf):
-            raise DataError(
-                f"A simulated price left the range of numbers within {horizon} sessions; the highest volatility "
-                f"fitted is {fit.volatility.max():.0%} a year ({fit.symbols[fit.volatility.argmax()]}). "
-                "Check that symbol's prices, or take a shorter horizon."
-            )
-        yield start, closes
+    return [Streams(seed, first + start, min(size, n - start)) for start in range(0, n, size)]
+
+
+def _each(function: Callable[[Streams], Part], parts: list[Streams]) -> Iterator[Part]:
+    """Return the results of all parts in their order, made on all cores unless there is one only."""
+    return map(function, parts) if len(parts) == 1 else map_work(function, parts)
+
+
+def _draw_closes(fit: Calibration, horizon: int, streams: Streams, out: FloatArray | None = None) -> FloatArray:
+    """Return closes [count, horizon, N] of a part of the paths, written to `out` where it is given."""
+    moves = fit.draw(streams, horizon)
+    add_up_nb(moves)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused just below
+        closes = np.exp(moves, out=moves if out is None else out)
+    if not scale_nb(closes, fit.last):
+        raise DataError(
+            f"A simulated price left the range of numbers within {horizon} sessions; the highest volatility "
+            f"fitted is {fit.volatility.max():.0%} a year ({fit.symbols[fit.volatility.argmax()]}). "
+            "Check that symbol's prices, or take a shorter horizon."
+        )
+    return closes
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def add_up_nb(moves: FloatArray) -> None:
+    """Turn the returns of each path [n, horizon, N] into their running sums, in place."""
+    for path in moves:
+        for t in range(1, path.shape[0]):
+            for j in range(path.shape[1]):
+                path[t, j] += path[t - 1, j]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def scale_nb(growth: FloatArray, last: FloatArray) -> bool:
+    """Multiply growth [n, horizon, N] by the last closes [N] in place; tell whether all are prices."""
+    fine = True
+    for path in growth:
+        for t in range(path.shape[0]):
+            for j in range(path.shape[1]):
+                path[t, j] *= last[j]
+                fine &= 0.0 < path[t, j] < np.inf
+    return fine

@@ -13,7 +13,7 @@ from quantlib.backtest import WorldsResult
 from quantlib.charts.numbers import interval, percent
 from quantlib.errors import DataError
 from quantlib.reports.types import Recommendation, Report
-from quantlib.simulators import SIMULATORS
+from quantlib.simulators import USUAL
 from quantlib.store import coverage, read_report, read_reports, touch_report
 from quantlib.strategies import Strategy
 from quantlib.types import DateLike, as_date
@@ -226,10 +226,10 @@ def _worlds(
     tell: Progress,
 ) -> list[WorldsResult]:
     found = []
-    for k, simulator in enumerate(SIMULATORS):
+    for k, simulator in enumerate(USUAL):
 
         def show(done: int, total: int, before: int = k) -> None:
-            tell(f"Simulate: {name}", before * total + done, total * len(SIMULATORS))
+            tell(f"Simulate: {name}", before * total + done, total * len(USUAL))
 
         found.append(simulate_strategy(session, strategy, simulator, name=name, as_of=as_of, end=end, on_progress=show))
     return found

@@ -16,7 +16,7 @@ from quantlib.reports.doubts import caution, doubt_sentences
 from quantlib.reports.recommend import recommend, recommendation_figures
 from quantlib.reports.render import render_html
 from quantlib.reports.types import Provenance, Report
-from quantlib.simulators import SIMULATORS
+from quantlib.simulators import SIMULATORS, USUAL
 from quantlib.sources import SOURCES
 from quantlib.store import (
     RecommendationRecord,
@@ -88,7 +88,7 @@ def build_report(
         seed=settings.seed,
         worlds=settings.worlds,
         horizon_sessions=settings.horizon,
-        simulators=tuple(simulator.title for simulator in SIMULATORS.values()),
+        simulators=tuple(SIMULATORS[name].title for name in USUAL),
         costs=costs_in_words({s: costs_of(s, run.costs) for run in runs.values() for s in run.strategy.symbols}),
     )
     return Report(

@@ -16,7 +16,7 @@ from quantlib.backtest import WorldsResult, run_strategy
 from quantlib.charts import fan_chart, outcome_histogram, series_color
 from quantlib.charts.numbers import count, ratio
 from quantlib.errors import DataError, nearest
-from quantlib.simulators import SIMULATORS, Calibration, Simulator
+from quantlib.simulators import SIMULATORS, USUAL, Calibration, Simulator
 from quantlib.strategies import Strategy
 from quantlib.types import FloatArray, Panel
 from quantlib.workflows.research import hindsight, shared_panel, simulate_strategy
@@ -34,7 +34,7 @@ class Extent(BaseModel):
     horizon: int = Field(ge=1, le=FARTHEST, title="Sessions ahead")
     worlds: int = Field(ge=1, le=MOST_WORLDS, title="Worlds")
     seed: int = Field(ge=0, title="Seed", description="Same seed, same worlds.")
-    compare: bool = Field(default=True, title="Compare", description="With the other simulators.")
+    compare: bool = Field(default=True, title="Compare", description="With the simulators of every day.")
 
 
 def usual_extent(session: Session) -> dict[str, Any]:
@@ -174,8 +174,9 @@ def ask(
         raise DataError(f"There is no simulator {world!r}. {nearest(world, SIMULATORS)}")
     far = _checked(Extent, "Extent", extent)
     simulators = [_checked(SIMULATORS[world], SIMULATORS[world].title, params)]
-    for other, family in SIMULATORS.items():
-        if far.compare and other != world:
+    for other in USUAL if far.compare else ():
+        if other != world:
+            family = SIMULATORS[other]
             simulators.append(family(**{key: value for key, value in params.items() if key in family.model_fields}))
     return Asked(name, strategy, tuple(simulators), far)
 

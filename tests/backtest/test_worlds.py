@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from quantlib.backtest import evaluate_in_worlds, run
-from quantlib.backtest.worlds import recent_history
+from quantlib.backtest.departure import Variant, recent_history
 from quantlib.costs import Costs
 from quantlib.errors import DataError
 from quantlib.simulators import GBM, StationaryBootstrap
@@ -92,7 +92,7 @@ def test_the_short_history_worlds_start_from_decides_as_the_long_one(
     panel = whole.select(strategy.symbols)
     for end in (len(panel), len(panel) - 100, len(panel) - 333):
         part = panel.until(panel.index[end - 1])
-        tail = recent_history(strategy, part, Costs())
+        tail = recent_history(strategy, part, Variant.own(strategy, Costs()))
         assert len(tail) <= len(part)
         short, long = (run(p, strategy.targets(p)) for p in (tail, part))
         np.testing.assert_allclose(short.targets.iloc[-1], long.targets.iloc[-1], atol=1e-6)
@@ -124,7 +124,7 @@ def test_worlds_start_from_the_position_as_it_has_drifted() -> None:
     strategy = MACross(universe=("A", "B"), fast=20, slow=60)
     held = run(panel, strategy.targets(panel)).weights.iloc[-1]
     assert held["A"] > 0.75
-    tail = recent_history(strategy, panel, Costs())
+    tail = recent_history(strategy, panel, Variant.own(strategy, Costs()))
     np.testing.assert_allclose(run(tail, strategy.targets(tail)).weights.iloc[-1], held, atol=1e-6)
     outcome = evaluate_in_worlds(strategy, GBM(), panel, n=300, horizon=5, costs=Costs.free())
     expected = 5 * (held * np.diff(np.log(panel.close), axis=0).mean(axis=0)).sum()
@@ -145,7 +145,7 @@ def test_worlds_follow_the_decision_of_the_whole_calendar_where_calendars_differ
         panel = whole.until(day)
         decided = strategy.targets(panel).iloc[-1]
         differed += not strategy.targets(panel.complete()).iloc[-1].equals(decided)
-        tail = recent_history(strategy, panel, Costs())
+        tail = recent_history(strategy, panel, Variant.own(strategy, Costs()))
         np.testing.assert_allclose(strategy.targets(tail).iloc[-1], decided)
     assert differed > 0, "the case this test is about does not occur in it"
     assert evaluate_in_worlds(strategy, GBM(), whole.until(days[-3]), n=3, horizon=5).paths.shape == (3, 6)

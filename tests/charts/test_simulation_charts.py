@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantlib import charts
-from quantlib.charts.simulation import _edges
+from quantlib.charts.simulation import bin_edges
 from quantlib.charts.theme import LIGHT
 from quantlib.errors import DataError
 from quantlib.types import Panel
@@ -116,7 +116,7 @@ def test_outcomes_must_be_known():
 @settings(max_examples=100)
 @given(st.lists(st.floats(-0.99, 5.0), min_size=1, max_size=50))
 def test_bins_cover_everything_have_an_edge_at_zero_and_are_equal(values):
-    edges = _edges(np.array(values), about=40)
+    edges = bin_edges(np.array(values), about=40)
     assert np.isclose(edges, 0, atol=1e-12).any()
     assert edges[0] <= min(values) + 1e-12
     assert edges[-1] > max(values)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import numpy as np
 import pytest
 from skfolio.datasets import load_sp500_dataset
 from streamlit.testing.v1 import AppTest
 
+from app import cache
 from quantlib.charts.numbers import percent, signed_percent
 from quantlib.errors import DataError
 from quantlib.simulators import GBM
+from quantlib.strategies import READY
 from quantlib.types import Panel
 from quantlib.workflows import worlds
+from quantlib.workflows.time_machine import go_back
 
 WORLDS = "60"
 
@@ -140,3 +144,30 @@ def test_a_window_makes_the_mean_less_certain(app):
         return float(high) - float(low)
 
     assert width(narrow) > 3 * width(whole)
+
+
+def test_the_time_machine_shows_a_day_as_it_was(app):
+    page = app("simulator", part="Time machine", strategy="Exxon against Chevron", day="2020-03-15")
+    assert not page.exception
+    assert not page.error
+    assert "2020-03-13" in page.markdown[0].value, "the strip names the last session known then"
+    then = go_back(cache.session(), READY["Exxon against Chevron"], "2020-03-15")
+    assert page.subheader[0].value == then.stance.headline
+    assert any(reason in text.value for text in page.markdown for reason in then.explanation.reasons)
+
+
+def test_a_walk_decides_every_close_again(app):
+    page = app("simulator", part="Time machine", strategy="Exxon against Chevron", day="2020-03-13", tab="Walk")
+    assert "Press Walk" in "".join(caption.value for caption in page.caption)
+    page.date_input[1].set_value(date(2020, 3, 9))
+    (button,) = [button for button in page.button if button.label == "Walk"]
+    button.click().run()
+    assert not page.exception
+    assert "All 5 decisions are those that today's backtest makes" in page.success[0].value
+    assert len(page.dataframe[0].value) == 5
+
+
+def test_a_day_before_all_prices_is_refused_in_words(app):
+    page = app("simulator", part="Time machine", strategy="Exxon against Chevron", day="1950-01-02")
+    assert not page.exception
+    assert len(page.error) == 1

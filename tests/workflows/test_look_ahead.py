@@ -11,7 +11,7 @@ import pytest
 from quantlib.backtest import evaluate_in_worlds
 from quantlib.errors import DataError
 from quantlib.settings import Settings
-from quantlib.simulators import GBM, SIMULATORS, StationaryBootstrap
+from quantlib.simulators import GBM, USUAL, StationaryBootstrap
 from quantlib.store import Store, read_runs, write_bars
 from quantlib.strategies import MACross
 from quantlib.types import BAR_COLUMNS, Panel
@@ -78,12 +78,12 @@ def test_a_strategy_is_run_in_each_world_stored_and_counted(session: Session, pa
     outlook = look_ahead(session, asked("Trend", TREND), lambda done, total: seen.append((done, total)))
     expected = evaluate_in_worlds(TREND, GBM(), panel, n=40, horizon=10, seed=3)
     np.testing.assert_allclose(outlook.first.paths, expected.paths, rtol=1e-12)
-    assert list(outlook.table["what"]) == ["Trend", "Holding its symbols"] * len(SIMULATORS)
+    assert list(outlook.table["what"]) == ["Trend", "Holding its symbols"] * len(USUAL)
     assert outlook.table["mean"].iloc[1] == pytest.approx(expected.hold.mean())
     assert seen[-1] == (80, 80)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert {run.kind for run in read_runs(session.store)} == {"simulation"}
-    assert len(read_runs(session.store)) == len(SIMULATORS)
+    assert len(read_runs(session.store)) == len(USUAL)
 
 
 def test_charts_are_a_fan_the_outcomes_and_for_a_strategy_holding(session: Session) -> None:

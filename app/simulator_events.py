@@ -1,0 +1,120 @@
+"""Event studies on the simulator page: how prices moved around events of a kind, and the same put into worlds ahead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app.cache import keep
+from app.layout import SIGNED, chart, plain, provenance, table, tabs
+from app.prices import price_strip
+from quantlib.charts.events import dose_scatter, event_dots, event_path, event_strip
+from quantlib.charts.numbers import count, interval, ratio
+from quantlib.errors import QuantError
+from quantlib.workflows.event_study import StudiedEvents, event_kinds, study_events
+from quantlib.workflows.market import Prices
+from quantlib.workflows.provenance import code_version
+from quantlib.workflows.session import Session
+
+EVENTS: dict[str, Any] = {
+    "session": st.column_config.DateColumn("Session", format="YYYY-MM-DD", pinned=True),
+    "title": st.column_config.TextColumn("Event", width="large"),
+    "car": ("Beyond the usual", SIGNED),
+    "standardised": ("In deviations", "%.2f"),
+    "dose": ("Surprise", "%.2f"),
+}
+NONE = "None: the mean"
+
+
+def _study(
+    session: Session, symbols: tuple[str, ...], kind: str, market: str | None, before: int, after: int
+) -> StudiedEvents:
+    return study_events(session, symbols, kind=kind, market=market, before=before, after=after)
+
+
+def events_page(found: Prices, top: DeltaGenerator) -> None:
+    """Draw what is studied, and what was found."""
+    with top:
+        price_strip(found)
+    kinds = keep(event_kinds)
+    if kinds.empty:
+        st.info("There are no events yet. Run `workbench pipeline`, which loads them.", icon=":material/info:")
+        return
+    words = {kind: f"{row['title']} ({count(int(row['events']))})" for kind, row in kinds.iterrows()}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.selectbox("Events", list(words), format_func=words.__getitem__, key="event-kind", bind="query-params")
+        symbols = st.multiselect("Symbols", list(found.symbols), default=list(found.symbols[:1]), key="event-symbols")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        explained = [NONE, *(symbol for symbol in found.symbols if symbol not in symbols)]
+        market = st.selectbox("Market", explained, key="event-market", help="What its share of a move is taken off.")
+        before = st.number_input("Sessions before", 0, 60, 5, key="event-before", bind="query-params")
+        after = st.number_input("after", 0, 120, 10, key="event-after", bind="query-params")
+    if not symbols:
+        st.info("Choose a symbol, or more: what they share of a day counts once.", icon=":material/info:")
+        return
+    try:
+        with st.spinner("Studying the events…", show_time=True):
+            done = keep(_study, tuple(symbols), str(kind), None if market == NONE else market, int(before), int(after))
+    except QuantError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    answer(done)
+
+
+def answer(done: StudiedEvents) -> None:
+    """Draw the mean path, then every event."""
+    study, what = done.study, done.title
+    st.subheader(
+        f"Around {count(study.n)} events {plain(what)} moved prices by "
+        f"{interval(study.car, study.ci_low, study.ci_high, signed=True)} beyond the usual",
+        anchor=False,
+    )
+    first, last = study.over
+    st.caption(
+        f"From {first:+d} to {last:+d} sessions; {count(study.clusters)} clusters of events; as much is seen on other "
+        f"dates with a chance of {ratio(study.p_placebo, 3)}."
+    )
+    path = event_path(
+        study.by_day, what=what, events=study.n, clusters=study.clusters, p_placebo=study.p_placebo,
+        model=", ".join(study.explained_by), confidence=study.confidence,
+    )  # fmt: skip
+    chart(path, "event-path")
+    sections = {
+        "Every event": lambda: every(done),
+        "Day by day": lambda: chart(event_strip(study.abnormal_frame(), what=what), "event-strip"),
+        "Surprise": lambda: dose(done),
+        "Notes": lambda: notes(done),
+    }
+    tabs(sections, key="event-tab")
+    provenance({"data": done.panel.snapshot_id, "code": code_version(), "seed": "0"})
+
+
+def every(done: StudiedEvents) -> None:
+    """Draw each event's own move, and those left out with the reason."""
+    study = done.study
+    chart(event_dots(study.by_event, what=done.title), "event-dots")
+    columns = {name: column for name, column in EVENTS.items() if name in study.by_event}
+    table(study.by_event.reset_index(), columns, "event-table", hide_index=True)
+    if len(study.left_out):
+        with st.expander(f"{count(len(study.left_out))} events are left out"):
+            st.dataframe(study.left_out.reset_index(), hide_index=True, key="event-left-out")
+
+
+def dose(done: StudiedEvents) -> None:
+    """Draw how the move grows with the surprise."""
+    found = done.study.dose
+    if found is None:
+        st.info("The surprise of these events is not stored, or of too few of them.", icon=":material/info:")
+        return
+    figure = dose_scatter(
+        done.study.by_event, what=done.title, slope=found.slope, ci_low=found.ci_low, ci_high=found.ci_high,
+        intercept=found.intercept, p_value=found.p_value,
+    )  # fmt: skip
+    chart(figure, "event-dose")
+
+
+def notes(done: StudiedEvents) -> None:
+    """Write what to know about the study."""
+    st.markdown("\n".join(f"- {plain(note)}" for note in done.study.notes) or "Nothing to add.")
