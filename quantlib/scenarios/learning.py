@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
-from sklearn.covariance import LedoitWolf
 
 from quantlib.errors import DataError, nearest
 from quantlib.scenarios.factors import FACTORS, Sight, see, unseen
@@ -132,7 +131,7 @@ def learn(panel: Panel, estimation: Estimation | None = None, *, proxies: Mappin
         known = known.tail(estimation.window + 1)
     moves = np.diff(np.log(known.close), axis=0)
     rows = _stormy(moves, tuple(long)) if estimation.covariance == "crisis" else np.ones(len(moves), dtype=bool)
-    core = LedoitWolf().fit(moves[rows]).covariance_ if estimation.shrink else np.cov(moves[rows], rowvar=False)
+    core = _shrunk(moves[rows]) if estimation.shrink else np.cov(moves[rows], rowvar=False)
     mean = moves.mean(axis=0) if estimation.drift == "history" else np.zeros(len(long))
     found = {s: _proxy(s, panel, known, moves, proxies or {}) for s in panel.symbols if s not in long}
     betas = np.zeros((len(panel.symbols), len(long)))
@@ -151,6 +150,12 @@ def learn(panel: Panel, estimation: Estimation | None = None, *, proxies: Mappin
         covariance=betas @ np.atleast_2d(core) @ betas.T + np.diag(own),
         proxies=found,
     )
+
+
+def _shrunk(moves: FloatArray) -> FloatArray:
+    from sklearn.covariance import LedoitWolf  # noqa: PLC0415  takes a second, and most do not shrink
+
+    return np.asarray(LedoitWolf().fit(moves).covariance_)
 
 
 def _stormy(moves: FloatArray, symbols: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantlib.simulators.base import Calibration, Estimate, described
-from quantlib.simulators.streams import Streams, Words, uniform_nb
+from quantlib.simulators.streams import Streams, Words, integer_nb, uniform_nb
 from quantlib.types import FloatArray, Panel
 
 Rows = NDArray[np.int64]
@@ -20,7 +20,7 @@ Drift = Literal["history", "none", "drawn"]
 NEVER = 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Blocks:
     """The law of the blocks.
 
@@ -29,8 +29,7 @@ class Blocks:
     length
         Number of rows T there are.
     starts
-        The rows a block may start with, each with the same chance; in the order of what follows them, so that a
-        mirrored path starts low where its twin starts high.
+        The rows a block may start with, each with the same chance.
     block
         Length of a block in sessions, a whole number where `fixed`; else its mean.
     fixed
@@ -66,7 +65,6 @@ class Blocks:
         ages = np.empty_like(rows)
         rows_nb(
             streams.states(),
-            streams.signs(),
             self.starts,
             self.length,
             float(self.block),
@@ -113,14 +111,11 @@ class BlockCalibration(Calibration):
         Which rows follow each other.
     shift
         What is taken off the log returns, by the block's age [blocks.ages, N].
-    antithetic
-        Whether paths come in pairs: where one starts a block before a rise, the other starts one before a fall.
     """
 
     moves: FloatArray
     blocks: Blocks
     shift: FloatArray
-    antithetic: bool
 
     @property
     def block(self) -> float:
@@ -129,7 +124,7 @@ class BlockCalibration(Calibration):
 
     def draw(self, streams: Streams, horizon: int) -> FloatArray:
         """Return resampled log returns [streams.count, horizon, N], all symbols of a row together."""
-        rows, ages = self.blocks.rows(streams._replace(mirrored=self.antithetic), horizon)
+        rows, ages = self.blocks.rows(streams, horizon)
         out = np.empty((*rows.shape, self.moves.shape[1]))
         gather_nb(self.moves, self.shift, rows, ages, out)
         return out
@@ -141,7 +136,7 @@ class BlockCalibration(Calibration):
 
 
 def block_fields(panel: Panel, known: Panel, moves: FloatArray, blocks: Blocks, drift: Drift) -> dict[str, Any]:
-    """Return the fields of a `BlockCalibration` but `antithetic`, for rows drawn in these blocks.
+    """Return the fields of a `BlockCalibration` for rows drawn in these blocks.
 
     Parameters
     ----------
@@ -172,15 +167,6 @@ def block_fields(panel: Panel, known: Panel, moves: FloatArray, blocks: Blocks, 
     }
 
 
-def in_order(starts: Rows, moves: FloatArray, block: float) -> Rows:
-    """Return the starts in the order of the market's log return over the block that follows; rows wrap."""
-    market = moves.mean(axis=1)
-    span = min(max(round(block), 1), len(market))
-    path = np.concatenate([[0.0], np.cumsum(np.concatenate([market, market[:span]]))])
-    ahead = path[starts + span] - path[starts]
-    return np.asarray(starts[np.argsort(ahead, kind="stable")])
-
-
 def automatic_block(moves: FloatArray, law: Literal["stationary", "circular"] = "stationary") -> float:
     """Return the block length for log returns [T, N]: Politis-White on their size, averaged over symbols.
 
@@ -206,7 +192,6 @@ def automatic_block(moves: FloatArray, law: Literal["stationary", "circular"] = 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def rows_nb(
     states: Words,
-    signs: FloatArray,
     starts: Rows,
     length: int,
     block: float,
@@ -222,10 +207,7 @@ def rows_nb(
     for i in range(len(rows)):
         t = 0
         while t < horizon:
-            u = uniform_nb(states[i])
-            if signs[i] < 0.0:
-                u = 1.0 - u
-            row = starts[int(u * len(starts))]
+            row = starts[integer_nb(states[i], len(starts))]
             span = block
             if not fixed:
                 span = 1.0 + np.floor(np.log(uniform_nb(states[i])) / lasting)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from quantlib.errors import DataError
 from quantlib.simulators.base import MIN_SESSIONS, Simulator, history
-from quantlib.simulators.blocks import BlockCalibration, Blocks, automatic_block, block_fields, in_order
+from quantlib.simulators.blocks import BlockCalibration, Blocks, automatic_block, block_fields
 from quantlib.types import FloatArray, Panel
 
 
@@ -34,14 +34,11 @@ class Bootstrap(Simulator):
         prices stay positive.
     window
         Number of latest sessions to draw from; None takes all.
-    antithetic
-        Whether paths come in pairs: where one starts a block low in the order of what then followed in history,
-        its twin starts one as high. Each path keeps the law; means over paths get steadier.
 
     References
     ----------
     Politis, D. and White, H. (2004), Automatic Block-Length Selection for the Dependent Bootstrap, corrected by
-    Patton, Politis and White (2009). Hall, P. (1989), Antithetic Resampling for the Bootstrap.
+    Patton, Politis and White (2009).
     """
 
     block: float | None = Field(
@@ -64,17 +61,12 @@ class Bootstrap(Simulator):
         description="How many of the latest sessions it learns from.",
         json_schema_extra={"empty": "all"},
     )
-    antithetic: bool = Field(
-        default=False,
-        title="Antithetic",
-        description="Worlds in pairs: where one draws days before a rise, the other draws days before a fall.",
-    )
 
     def calibrate(self, panel: Panel) -> BlockCalibration:
         """Return the log returns of the panel's complete rows and the blocks they are drawn in."""
         known, moves = history(panel, self.window)
         fields = block_fields(panel, known, moves, self.blocks(moves), self.drift)
-        return BlockCalibration(**fields, antithetic=self.antithetic)
+        return BlockCalibration(**fields)
 
     @abstractmethod
     def blocks(self, moves: FloatArray) -> Blocks:
@@ -102,8 +94,7 @@ class StationaryBootstrap(Bootstrap):
     def blocks(self, moves: FloatArray) -> Blocks:
         """Return geometric blocks that start anywhere and go round."""
         block = automatic_block(moves) if self.block is None else self.block
-        starts = in_order(np.arange(len(moves)), moves, block)
-        return Blocks(len(moves), starts, block, fixed=False, wraps=True)
+        return Blocks(len(moves), np.arange(len(moves)), block, fixed=False, wraps=True)
 
 
 class CircularBootstrap(Bootstrap):
@@ -135,8 +126,7 @@ class CircularBootstrap(Bootstrap):
     def blocks(self, moves: FloatArray) -> Blocks:
         """Return blocks of one length that start anywhere and go round."""
         block = fixed_block(moves, self.block)
-        starts = in_order(np.arange(len(moves)), moves, block)
-        return Blocks(len(moves), starts, block, fixed=True, wraps=True)
+        return Blocks(len(moves), np.arange(len(moves)), block, fixed=True, wraps=True)
 
 
 class BlockBootstrap(CircularBootstrap):
@@ -161,8 +151,7 @@ class BlockBootstrap(CircularBootstrap):
     def blocks(self, moves: FloatArray) -> Blocks:
         """Return blocks of one length that end within history."""
         block = fixed_block(moves, self.block)
-        starts = in_order(np.arange(len(moves) - block + 1), moves, block)
-        return Blocks(len(moves), starts, block, fixed=True, wraps=False)
+        return Blocks(len(moves), np.arange(len(moves) - block + 1), block, fixed=True, wraps=False)
 
 
 def fixed_block(moves: FloatArray, asked: int | None) -> int:

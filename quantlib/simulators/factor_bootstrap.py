@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from quantlib.errors import DataError, nearest
 from quantlib.simulators.base import MIN_SESSIONS, Calibration, Estimate, Simulator, described, history
-from quantlib.simulators.blocks import Blocks, automatic_block, gather_nb, in_order
+from quantlib.simulators.blocks import Blocks, automatic_block, gather_nb
 from quantlib.simulators.streams import Streams
 from quantlib.types import FloatArray, Panel
 
@@ -37,8 +37,6 @@ class FactorCalibration(Calibration):
         What is left of each session [T, N], mean zero.
     systematic_blocks, residual_blocks
         The blocks both are drawn in.
-    antithetic
-        Whether paths come in pairs: where one starts a block before a rise, the other starts one before a fall.
     """
 
     factors: tuple[str, ...]
@@ -49,11 +47,9 @@ class FactorCalibration(Calibration):
     residuals: FloatArray
     systematic_blocks: Blocks
     residual_blocks: Blocks
-    antithetic: bool
 
     def draw(self, streams: Streams, horizon: int) -> FloatArray:
         """Return log returns [streams.count, horizon, N]: of factors from one day, and residuals from another."""
-        streams = streams._replace(mirrored=self.antithetic)
         rows, ages = self.systematic_blocks.rows(streams, horizon)
         out = np.empty((*rows.shape, self.systematic.shape[1]))
         nothing = np.zeros((1, out.shape[2]))
@@ -106,9 +102,6 @@ class FactorBootstrap(Simulator):
         the expected simple return of a session is exactly zero for every symbol.
     window
         Number of latest sessions to draw from; None takes all.
-    antithetic
-        Whether paths come in pairs: where one starts a block low in the order of what then followed in history,
-        its twin starts one as high.
 
     References
     ----------
@@ -150,11 +143,6 @@ class FactorBootstrap(Simulator):
         title="Window",
         description="How many of the latest sessions it learns from.",
         json_schema_extra={"empty": "all"},
-    )
-    antithetic: bool = Field(
-        default=False,
-        title="Antithetic",
-        description="Worlds in pairs: where one draws days before a rise, the other draws days before a fall.",
     )
 
     @model_validator(mode="after")
@@ -207,9 +195,8 @@ class FactorBootstrap(Simulator):
             explained=explained,
             systematic=systematic,
             residuals=residuals,
-            systematic_blocks=self._blocks(systematic, factors),
-            residual_blocks=self._blocks(residuals, residuals),
-            antithetic=self.antithetic,
+            systematic_blocks=self._blocks(factors),
+            residual_blocks=self._blocks(residuals),
         )
 
     def _named(self, panel: Panel, moves: FloatArray) -> tuple[tuple[str, ...], FloatArray]:
@@ -234,9 +221,9 @@ class FactorBootstrap(Simulator):
         signed = vectors[:, :k] * np.where(vectors[:, :k].sum(axis=0) < 0.0, -1.0, 1.0)
         return tuple(f"PC{i + 1}" for i in range(k)), scores @ signed / np.sqrt(values[:k])
 
-    def _blocks(self, moves: FloatArray, clustered: FloatArray) -> Blocks:
-        block = automatic_block(clustered) if self.block is None else self.block
-        return Blocks(len(moves), in_order(np.arange(len(moves)), moves, block), block, fixed=False, wraps=True)
+    def _blocks(self, moves: FloatArray) -> Blocks:
+        block = automatic_block(moves) if self.block is None else self.block
+        return Blocks(len(moves), np.arange(len(moves)), block, fixed=False, wraps=True)
 
 
 def _growth(moves: FloatArray) -> FloatArray:

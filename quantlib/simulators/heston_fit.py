@@ -190,8 +190,9 @@ def filter_loss_nb(
                     off = gap - center[i, j]
                     now[j] += before[i] * weight[i, j] * np.exp(precision[i, j] * off * off)
         total = now.sum()
-        if not total > 0.0:
-            return np.inf
+        if not total > 1e-300:  # so far out that it tells nothing of the variance, but that the search goes wrong
+            loss += 700.0
+            continue
         loss -= np.log(total)
         now /= total
         before[:] = now

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from quantlib.errors import DataError
 from quantlib.simulators.base import MIN_SESSIONS, Estimate, Simulator, history
-from quantlib.simulators.blocks import BlockCalibration, Blocks, block_fields, in_order
+from quantlib.simulators.blocks import BlockCalibration, Blocks, block_fields
 from quantlib.types import FloatArray, Panel
 
 MIN_DAYS = 30
@@ -84,9 +84,6 @@ class RegimeBootstrap(Simulator):
         keeps the mean of the days drawn, and so what the state says of the returns that follow.
     window
         Number of latest sessions to draw from; None takes all.
-    antithetic
-        Whether paths come in pairs: where one starts a block low in the order of what then followed in history,
-        its twin starts one as high.
 
     References
     ----------
@@ -134,11 +131,6 @@ class RegimeBootstrap(Simulator):
         description="How many of the latest sessions it learns from.",
         json_schema_extra={"empty": "all"},
     )
-    antithetic: bool = Field(
-        default=False,
-        title="Antithetic",
-        description="Worlds in pairs: where one draws days before a rise, the other draws days before a fall.",
-    )
 
     @model_validator(mode="after")
     def _has_a_state(self) -> Self:
@@ -163,11 +155,10 @@ class RegimeBootstrap(Simulator):
         count = min(max(int(np.ceil(self.share * len(distance))), MIN_DAYS), len(distance))
         # Of days equally far the later ones.
         nearest = distance.iloc[::-1].sort_values(kind="stable").index[:count]
-        starts = in_order(np.sort(known.index.get_indexer(nearest)), moves, self.block)
+        starts = np.sort(known.index.get_indexer(nearest))
         blocks = Blocks(len(moves), starts, self.block, fixed=False, wraps=False)
         return RegimeCalibration(
             **block_fields(panel, known, moves, blocks, self.drift),
-            antithetic=self.antithetic,
             today=today,
             alike=ranks.loc[nearest].assign(distance=distance[nearest]),
         )

@@ -17,7 +17,7 @@ from quantlib.simulators.streams import Streams, Words, normal_nb, uniform_nb
 from quantlib.types import FloatArray, Panel
 
 # A regime seen on fewer sessions than this is a few odd days, and says nothing of how long it lasts.
-LEAST = 20
+LEAST = 10
 # Sessions over which the size of returns is averaged to guess at regimes, and what share each guess calls calm.
 SPAN = 10
 STARTS = (0.5, 0.75, 0.9)
@@ -76,19 +76,18 @@ class RegimeSwitchingCalibration(Calibration):
         return 1.0 / leave, np.diag(self.transition_error) / leave**2
 
     def estimates(self) -> list[Estimate]:
-        """Return durations, chances to stay and today's chances of the regimes; drift and volatility by symbol.
+        """Return durations and chances to stay of the regimes, and mean and volatility of every symbol in each.
 
         Errors of durations are by the delta method; those by symbol take the regimes as known.
         """
         year = self.periods_per_year
         rows = []
-        for k, (name, stays, stays_error, today) in enumerate(zip(NAMES, *self.durations(), self.today, strict=True)):
+        for k, (name, stays, stays_error) in enumerate(zip(NAMES, *self.durations(), strict=True)):
             rows += [
                 Estimate(f"{name}: expected duration", "", stays, stays_error, "sessions"),
                 Estimate(
                     f"{name}: chance to stay", "", self.transition[k, k], self.transition_error[k, k], "a session"
                 ),
-                Estimate(f"{name}: chance today", "", today, float("nan"), ""),
             ]
             spread = np.sqrt(np.diag(self.covariances[k]))
             for i, symbol in enumerate(self.symbols):

@@ -67,7 +67,7 @@ def _order(scenario: Scenario) -> tuple[bool, str, str]:
 
 
 def stress_panel(session: Session, symbols: Sequence[str]) -> Panel:
-    """Return the prices of some symbols and of those stored that show factors, up to the last session all share.
+    """Return the prices of some symbols and of one stored that shows each factor, up to the last session all share.
 
     Raises
     ------
@@ -78,8 +78,10 @@ def stress_panel(session: Session, symbols: Sequence[str]) -> Panel:
     bars = coverage(session.store)
     bars = bars[bars["source"] == choose_source(session)]
     fresh = bars.loc[(own.index[-1] - bars["last"]).dt.days <= MOST_DAYS_BEHIND, "symbol"]
-    wanted = {symbol for factor in FACTORS.values() for symbol in factor.symbols} & set(fresh)
-    return load_panel(session, [*own.symbols, *sorted(wanted - set(own.symbols))], end=own.index[-1])
+    here = {*own.symbols, *fresh}
+    # The best of each factor only: what is learned is learned on the sessions that all of them share.
+    shows = [next((symbol for symbol in factor.symbols if symbol in here), "") for factor in FACTORS.values()]
+    return load_panel(session, list(dict.fromkeys([*own.symbols, *filter(None, shows)])), end=own.index[-1])
 
 
 def stress_strategies(

@@ -52,18 +52,21 @@ print(json.dumps({"seen": seen[:3], "some": len(some.returns), "complete": some.
 
 
 def test_ray_gives_the_same_worlds() -> None:
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).parents[2]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    # A busy machine takes its time to start a node.
+    environment |= {"RAY_raylet_start_wait_time_s": "180", "PYTHONPATH": str(root)}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
+        cwd=root,
+        env=environment,
         capture_output=True,
         text=True,
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root), "RAY_USAGE_STATS_ENABLED": "0"},
-        timeout=280,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    said: dict[str, Any] = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
     assert said["seen"] == [[50, 120], [100, 120], [120, 120]]
     assert 50 <= said["some"] < 2000
     assert not said["complete"]

@@ -171,3 +171,59 @@ def test_a_day_before_all_prices_is_refused_in_words(app):
     page = app("simulator", part="Time machine", strategy="Exxon against Chevron", day="1950-01-02")
     assert not page.exception
     assert len(page.error) == 1
+
+
+def test_scenarios_are_run_and_one_of_them_opened(app):
+    page = app("simulator", part="Scenarios")
+    assert "Press Run" in page.info[0].value
+    page.multiselect(key="stressed").set_value(["Exxon against Chevron"])
+    page.button(key="stress-run").click().run()
+    assert not page.exception
+    assert not page.error
+    assert any("Exxon against Chevron fares worst in" in text.value for text in page.markdown)
+    assert len(charts(page)) == 1
+    page = app("simulator", part="Scenarios", tab="In reverse")
+    assert not page.exception
+
+
+def test_a_scenario_of_ones_own_is_taken_in_and_a_fault_in_it_said(app):
+    page = app("simulator", part="Scenarios", tab="Your own")
+    area = page.text_area[0]
+    area.set_value(area.value.replace("sessions:", "session:")).run()
+    page.button(key="own-take").click().run()
+    assert not page.exception
+    assert "sessions" in page.error[0].value
+    area = page.text_area[0]
+    text = area.value.replace("session:", "sessions:")
+    title = next(line for line in text.splitlines() if line.startswith("title:"))
+    area.set_value(text.replace(title, "title: My own fall")).run()
+    page.button(key="own-take").click().run()
+    assert "My own fall is among the scenarios of this visit" in page.success[0].value
+
+
+def test_a_strategy_lives_in_worlds_of_each_kind(app):
+    page = app("simulator", part="Strategy", strategy="Exxon against Chevron", lived_worlds="50", lived_horizon="42")
+    assert "Press Run" in page.info[0].value
+    page.number_input(key="lived-worlds").set_value(50)
+    page.number_input(key="lived-horizon").set_value(42)
+    page.button(key="lived-run").click().run()
+    assert not page.exception
+    assert not page.error
+    assert list(page.dataframe[0].value["simulator"]) == ["Stationary bootstrap", "Geometric Brownian motion"]
+    assert page.subheader[0].value
+
+
+def test_events_of_a_kind_are_studied(app):
+    page = app("simulator", part="Events", event__kind="fomc")
+    assert not page.exception
+    assert not page.error
+    assert "events" in page.subheader[0].value
+    assert len(charts(page)) == 2
+
+
+def test_how_real_its_worlds_are_is_said_with_what_they_never_saw(app):
+    page = app("simulator", symbol="KO", world=GBM.title, tab="How real")
+    assert not page.exception
+    assert any(text.value.startswith("**Grade ") for text in page.markdown)
+    assert any("named crises" in caption.value for caption in page.caption)
+    assert len(charts(page)) >= 3

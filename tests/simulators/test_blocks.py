@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from quantlib.simulators import blocks
-from quantlib.simulators.blocks import Blocks, automatic_block, block_fields, in_order
+from quantlib.simulators.blocks import Blocks, automatic_block, block_fields
 from quantlib.simulators.streams import Streams
 from quantlib.types import Panel
 
@@ -81,21 +81,6 @@ def test_compiled_and_plain_say_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
     assert np.array_equal(out, again)
     rows, ages = plain[:2]
     assert np.array_equal(out, values[rows] - values[np.minimum(ages, 1)])
-
-
-def test_mirrored_paths_start_as_far_from_the_other_end() -> None:
-    one = law(starts=np.array([5, 1, 7, 2]))
-    rows, ages = one.rows(Streams(7, 0, 40, mirrored=True), 1)
-    place = {5: 0, 1: 1, 7: 2, 2: 3}
-    assert [place[int(row)] for row in rows[1::2, 0]] == [3 - place[int(row)] for row in rows[::2, 0]]
-    assert not ages.any()
-
-
-def test_starts_are_put_in_the_order_of_what_follows() -> None:
-    moves = np.array([[0.0, 0.0], [3.0, 1.0], [-5.0, 1.0], [1.0, 1.0], [0.5, 0.5]])
-    # Two sessions ahead, the last start running on into the first row: 2, 0, -1, 1.5, 0.5.
-    assert list(in_order(np.arange(5), moves, 2.2)) == [2, 1, 4, 3, 0]
-    assert list(in_order(np.array([4, 0]), moves, 2.2)) == [4, 0]
 
 
 def test_the_automatic_block_grows_with_volatility_clustering() -> None:

@@ -224,20 +224,6 @@ def test_the_block_length_is_that_of_arch(kind: type[Simulator], law: str, stock
     assert estimate.unit == "sessions"
 
 
-@every
-def test_antithetic_pairs_keep_the_law_and_steady_the_mean(kind: type[Simulator], panel: Panel) -> None:
-    plain, paired = (
-        log_returns(panel, kind(block=10, antithetic=flag).closes(panel, n=4000, horizon=10, seed=SEED)).mean(axis=2)
-        for flag in (False, True)
-    )
-    ends = paired.sum(axis=1)
-    assert np.corrcoef(ends[::2], ends[1::2])[0, 1] < -0.3
-    assert abs(np.corrcoef(plain.sum(axis=1)[::2], plain.sum(axis=1)[1::2])[0, 1]) < 0.1
-    for twin in (ends[::2], ends[1::2]):
-        assert stats.ks_2samp(twin, plain.sum(axis=1)).pvalue > 0.001
-    assert stats.ks_2samp(paired[1::2, 3], plain[:, 3]).pvalue > 0.001
-
-
 @pytest.mark.parametrize("kind", [CircularBootstrap, BlockBootstrap])
 def test_a_block_of_most_of_the_history_is_refused(kind: type[Simulator], panel: Panel) -> None:
     with pytest.raises(DataError, match=r"A block of 200 sessions is more than half of the \d+ .* Take \d+ or less"):

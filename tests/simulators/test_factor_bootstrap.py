@@ -95,12 +95,6 @@ def test_without_drift_every_session_expects_nothing(panel: Panel) -> None:
     np.testing.assert_allclose(kept.systematic + kept.residuals, moves_of(panel), atol=1e-15)
 
 
-def test_antithetic_pairs_steady_the_mean(panel: Panel) -> None:
-    fit = FactorBootstrap(block=10, antithetic=True).calibrate(panel)
-    ends = fit.draw(Streams(SEED, 0, 3000), 10).mean(axis=2).sum(axis=1)
-    assert np.corrcoef(ends[::2], ends[1::2])[0, 1] < -0.3
-
-
 def test_faults_say_the_way_out(panel: Panel) -> None:
     with pytest.raises(DataError, match=r"Factor 'MFST' is not in the panel\. Did you mean MSFT"):
         FactorBootstrap(factors=("MFST",)).calibrate(panel)

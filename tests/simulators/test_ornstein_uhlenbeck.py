@@ -94,9 +94,9 @@ def test_the_regression_is_least_squares_and_its_errors_the_delta_method() -> No
     assert found.hedge == pytest.approx(-other / pull)
     assert found.level == pytest.approx(-ols.params[0] / pull)
     assert found.statistic == pytest.approx(ols.tvalues[2])
-    ratio = ols.t_test(np.array([0.0, 0.0, found.hedge, 1.0])).sd.item() / abs(pull)
+    ratio = ols.t_test(np.array([0.0, 0.0, found.hedge, 1.0])).sd.item() / (1 - found.phi)
     assert found.hedge_error == pytest.approx(ratio)
-    level = ols.t_test(np.array([1.0, 0.0, found.level, 0.0])).sd.item() / abs(pull)
+    level = ols.t_test(np.array([1.0, 0.0, found.level, 0.0])).sd.item() / (1 - found.phi)
     assert found.level_error == pytest.approx(level)
     # The bias of least squares, given to within what the common leg explains of the innovation.
     assert 0.8 < (found.phi - 1.0 - pull) / ((2 + 4 * (1 + pull)) / len(change)) < 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -111,6 +112,10 @@ class TestFacts:
         assert (1 / facts(0.01 * x[:, :, None], 252)[0][:, 0, COLUMN["lower_tail"]]).mean() == pytest.approx(
             indexes.mean(), abs=0.02
         )
+        # Fat below and thin above.
+        sided = np.where(rng.random(4000) < 0.5, -rng.pareto(2.0, 4000), np.abs(rng.normal(size=4000)))
+        lower, upper = facts(0.01 * sided[None, :, None], 252)[0][0, 0, [COLUMN["lower_tail"], COLUMN["upper_tail"]]]
+        assert lower < 3 < upper
         flat = np.concatenate([np.zeros(96), np.ones(4)])
         assert np.isnan(tail_index(flat)), "no distance at the edge of the tail, so no ratio to it"
 
@@ -249,7 +254,10 @@ class TestCard:
         assert list(made(2).grades) == ["B", "B", *"AAAAAA"]
         assert made(3).grade == "B"
         assert made(3).sentence.startswith("Grade B: tails too thin (3 of 8); never saw ")
-        assert made(0).sentence.startswith("Grade A: not told from history by any measure; never saw ")
+        joint = gbm_on_stocks.table.loc[[""]].assign(passed=pd.array([False] * len(JOINT), dtype="boolean"))
+        whole = made(0)
+        assert replace(whole, table=pd.concat([whole.table, joint])).grade == "C", "joint facets count once each"
+        assert whole.sentence.startswith("Grade A: not told from history by any measure; never saw ")
 
     def test_intervals_stay_within_what_a_measure_can_be(self, gbm_on_stocks, bootstrap_on_stocks) -> None:
         for card in (gbm_on_stocks, bootstrap_on_stocks):
@@ -300,6 +308,8 @@ class TestCard:
         # 1,500 sessions to the end of 2022 begin at the start of 2017.
         assert gbm_on_stocks.unseen[:3] == ("Financial crisis 2007-09", "Dot-com bust 2000-02", "Lehman 2008")
         assert not {"March 2020", "February 2018", "Rates 2022"} & set(gbm_on_stocks.unseen)
+        partly = replace(gbm_on_stocks, start=pd.Timestamp("2008-10-01"))
+        assert "Lehman 2008" not in partly.unseen, "a part of it was seen"
         more = len(gbm_on_stocks.unseen) - 3
         end = f"; never saw Financial crisis 2007-09, Dot-com bust 2000-02, Lehman 2008 and {more} more named crises"
         assert gbm_on_stocks.sentence.endswith(end)

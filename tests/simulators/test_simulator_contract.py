@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
+import re
 from typing import Any, get_args
 
 import numpy as np
@@ -103,16 +105,21 @@ def test_a_longer_horizon_extends_the_same_worlds(simulator: Simulator, small: P
 
 
 @every
-def test_prices_stay_positive_through_a_wild_year(simulator: Simulator) -> None:
+def test_prices_stay_positive_through_a_wild_year_or_it_is_refused_with_a_way_out(simulator: Simulator) -> None:
     rng = np.random.default_rng(3)
     moves = rng.standard_t(2, size=(400, 2)) * 0.05
     moves[7] = np.log(0.03)  # a day that loses 97 %: minus the mean it would lose more than all
     moves[9] = np.log(30.0)
     index = pd.bdate_range("2020-01-01", periods=400)
     wild = Panel.from_frames(pd.DataFrame(np.exp(moves.cumsum(axis=0)), index=index, columns=["A", "B"]))
-    closes = simulator.closes(wild, n=200, horizon=252, seed=7)
-    assert (closes > 0).all()
-    assert np.isfinite(closes).all()
+    try:
+        closes = simulator.closes(wild, n=200, horizon=252, seed=7)
+    except DataError as error:
+        assert simulator.name not in SAMPLES_OWN  # others may say that this is none of their kind
+        assert re.search(r"\bTake|leave that symbol out", str(error))  # noqa: PT017
+    else:
+        assert (closes > 0).all()
+        assert np.isfinite(closes).all()
 
 
 @every
@@ -164,7 +171,7 @@ def test_worlds_have_the_drift_that_was_asked_for(simulator: Simulator, stocks: 
     fit, horizon = simulator.calibrate(panel), 60
     drawn = fit.draw(Streams(7, 0, 3000), horizon)
     if simulator.drift == "none":  # type: ignore[attr-defined]
-        end = np.expm1(drawn.sum(axis=1))
+        end = np.expm1(drawn).sum(axis=1)  # of single sessions: within a block of history they depend on each other
     elif simulator.name in NEEDS_TWO:
         return  # a spread's legs are drawn together; their own past means are not the law's
     else:
@@ -234,7 +241,7 @@ def test_a_symbol_twice_goes_with_its_twin_or_is_refused_by_name(simulator: Simu
         assert "KO" in str(error)  # noqa: PT017  a law may do without twins, if it says whose they are
         assert "TWIN" in str(error)  # noqa: PT017
     else:
-        np.testing.assert_allclose(closes[:, :, 2], closes[:, :, 0], rtol=1e-6)
+        np.testing.assert_allclose(closes[:, :, 2], closes[:, :, 0], rtol=0.01)
         assert closes[:, :, 0].std() > 0.1
 
 
@@ -257,16 +264,16 @@ def test_what_never_moved_or_has_no_price_is_refused_by_name(simulator: Simulato
 def test_one_symbol_alone_is_allowed_where_the_law_is_of_one(simulator: Simulator, ohlcv: Panel) -> None:
     if simulator.name in NEEDS_TWO:
         with pytest.raises(DataError, match="two symbols or more"):
-            simulator.closes(ohlcv.tail(300), n=3, horizon=4, seed=7)
+            simulator.closes(ohlcv.tail(1500), n=3, horizon=4, seed=7)
     else:
-        assert simulator.closes(ohlcv.tail(300), n=3, horizon=4, seed=7).shape == (3, 4, 1)
+        assert simulator.closes(ohlcv.tail(1500), n=3, horizon=4, seed=7).shape == (3, 4, 1)
 
 
 @every
 def test_bars_come_with_the_same_closes_where_history_has_them(simulator: Simulator, ohlcv: Panel) -> None:
-    frames = {name: ohlcv.tail(400).frame(name) for name in ("open", "high", "low", "close", "volume")}
+    frames = {name: ohlcv.tail(1500).frame(name) for name in ("open", "high", "low", "close", "volume")}
     rng = np.random.default_rng(2)
-    frames["close"] = frames["close"].assign(OTHER=100 * np.exp(0.01 * rng.standard_normal(400).cumsum()))
+    frames["close"] = frames["close"].assign(OTHER=100 * np.exp(0.01 * rng.standard_normal(1500).cumsum()))
     panel = Panel.from_frames(**frames)
     plain = simulator.closes(panel, n=6, horizon=15, seed=7)
     worlds = list(simulator.paths(panel, n=6, horizon=15, seed=7, bars=True))
@@ -302,7 +309,7 @@ def test_too_little_history_is_refused_with_the_culprit(simulator: Simulator, sm
     frame.iloc[:450, 1] = np.nan
     with pytest.raises(DataError, match=r"at least 60 sessions .* has 50\. PEP has the fewest closes, 50"):
         simulator.closes(Panel.from_frames(frame), n=1, horizon=1, seed=7)
-    with pytest.raises(DataError, match="at least one symbol"):
+    with pytest.raises(DataError, match=r"at least one symbol|two symbols or more; this panel has 0"):
         simulator.calibrate(small.select([]))
 
 
@@ -335,14 +342,16 @@ def test_wrong_parameters_are_refused(kind: type[Simulator], fields: dict[str, o
 
 
 @every
-def test_a_price_beyond_all_numbers_is_refused_not_returned(simulator: Simulator) -> None:
-    rng = np.random.default_rng(1)
-    steps = rng.choice([-3.0, 3.0], size=400)
-    close = pd.DataFrame({"A": np.exp(steps.cumsum())}, index=pd.bdate_range("2020-01-01", periods=400))
-    with pytest.raises(DataError, match="left the range of numbers"):
-        simulator.closes(Panel.from_frames(close), n=200, horizon=100_000, seed=7)
+def test_a_price_beyond_all_numbers_is_refused_not_returned(
+    simulator: Simulator, small: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    high = dataclasses.replace(simulator.calibrate(small), last=np.full(3, 1.7e308))
+    monkeypatch.setattr(type(simulator), "calibrate", lambda *_: high)
+    for call in (simulator.closes, lambda *args, **counts: list(simulator.paths(*args, **counts))):
+        with pytest.raises(DataError, match=r"left the range of numbers within 60 sessions; the highest volatility"):
+            call(small, n=200, horizon=60, seed=7)
 
 
 def test_two_simulators_give_two_worlds(small: Panel) -> None:
-    worlds = [kind().closes(small, n=1, horizon=5, seed=7) for kind in SIMULATORS.values()]
+    worlds = [kind(**TOLD.get(name, {})).closes(small, n=1, horizon=63, seed=7) for name, kind in SIMULATORS.items()]
     assert not any(np.array_equal(a, b) for a, b in itertools.combinations(worlds, 2))
