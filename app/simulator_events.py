@@ -7,12 +7,15 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.cache import keep
+from app.cache import keep, session
 from app.layout import SIGNED, chart, plain, provenance, table, tabs
 from app.prices import price_strip
+from quantlib.charts import fan_chart
 from quantlib.charts.events import dose_scatter, event_dots, event_path, event_strip
 from quantlib.charts.numbers import count, interval, ratio
 from quantlib.errors import QuantError
+from quantlib.simulators import SIMULATORS
+from quantlib.workflows.event_ahead import event_ahead
 from quantlib.workflows.event_study import StudiedEvents, event_kinds, study_events
 from quantlib.workflows.market import Prices
 from quantlib.workflows.provenance import code_version
@@ -26,6 +29,10 @@ EVENTS: dict[str, Any] = {
     "dose": ("Surprise", "%.2f"),
 }
 NONE = "None: the mean"
+
+
+#: Sessions of the worlds that an event is put into.
+AHEAD = 21
 
 
 def _study(
@@ -85,6 +92,7 @@ def answer(done: StudiedEvents) -> None:
         "Every event": lambda: every(done),
         "Day by day": lambda: chart(event_strip(study.abnormal_frame(), what=what), "event-strip"),
         "Surprise": lambda: dose(done),
+        "In worlds ahead": lambda: ahead(done),
         "Notes": lambda: notes(done),
     }
     tabs(sections, key="event-tab")
@@ -113,6 +121,29 @@ def dose(done: StudiedEvents) -> None:
         intercept=found.intercept, p_value=found.p_value,
     )  # fmt: skip
     chart(figure, "event-dose")
+
+
+def ahead(done: StudiedEvents) -> None:
+    """Draw a symbol's worlds with such an event in them, and what it changes."""
+    titles = {name: SIMULATORS[name].title for name in SIMULATORS}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        symbol = st.selectbox("Symbol", done.study.symbols, key="ahead-symbol")
+        world = st.selectbox("World", list(titles), format_func=titles.__getitem__, key="ahead-world")
+        day = st.number_input("On session", 1, AHEAD, 5, key="ahead-day", bind="query-params")
+    try:
+        with st.spinner("Putting it into the worlds…", show_time=True):
+            found = event_ahead(session(), done, symbol, world, day=int(day), horizon=AHEAD)
+    except QuantError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    mean, off = found.difference
+    change = interval(mean, mean - 1.96 * off, mean + 1.96 * off, signed=True)
+    st.markdown(
+        f"By the end of {AHEAD} sessions the event changes {plain(symbol)} by **{change}** on average, beside the same "
+        "worlds without it."
+    )
+    figure = fan_chart(found.history, found.paths, found.dates, what=f"Price of {symbol}", simulator=found.simulator)
+    chart(figure, "event-fan")
 
 
 def notes(done: StudiedEvents) -> None:

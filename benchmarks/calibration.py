@@ -24,7 +24,8 @@ from quantlib.simulators.garch_fit import GarchFit
 from quantlib.simulators.heston import Heston, HestonCalibration
 from quantlib.simulators.heston_fit import HestonFit
 from quantlib.simulators.margins import Margin, Tail
-from quantlib.simulators.merton import Jumps, Merton, MertonCalibration
+from quantlib.simulators.merton import Merton, MertonCalibration
+from quantlib.simulators.merton_fit import Jumps
 from quantlib.simulators.ornstein_uhlenbeck import OrnsteinUhlenbeck, OrnsteinUhlenbeckCalibration, Spread
 from quantlib.simulators.regime_switching import RegimeSwitching, RegimeSwitchingCalibration, long_run
 from quantlib.simulators.streams import Streams
@@ -95,8 +96,8 @@ def ornstein_uhlenbeck(half_life: float = 15.0) -> Case:
 
 
 def regime_switching() -> Case:
-    """Return calm and turbulent stretches of 20 and 10 sessions, volatility 0.8 and 2.4 % a session."""
-    transition = np.array([[0.95, 0.05], [0.1, 0.9]])
+    """Return calm and turbulent stretches of 25 and 12.5 sessions, volatility 0.8 and 2.4 % a session."""
+    transition = np.array([[0.96, 0.04], [0.08, 0.92]])
     shape = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
     law = RegimeSwitchingCalibration(
         **common(0.2, symbols=3),
@@ -107,8 +108,9 @@ def regime_switching() -> Case:
         seen=np.ones(2),
         means=np.array([[5e-4] * 3, [-5e-4] * 3]),
         covariances=np.stack([0.008**2 * shape, 0.024**2 * shape]),
+        known=np.full((2, 2, 3), UNKNOWN),
     )
-    return Case(law, RegimeSwitching(), 2000)
+    return Case(law, RegimeSwitching(), 2520)
 
 
 def t_copula() -> Case:

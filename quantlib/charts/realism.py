@@ -211,11 +211,14 @@ def realism_heatmap(grades: pd.DataFrame) -> go.Figure:
     marks = grades.apply(lambda column: column.map({letter: i for i, letter in enumerate(GRADES)})).astype(float)
     alone = marks.columns.equals(pd.Index(["overall"]))
     judged = (marks if alone else marks.drop(columns="overall", errors="ignore")).dropna(how="all")
-    judged = judged.loc[judged.mean(axis=1).sort_values(kind="stable").index]
+    average = judged.mean(axis=1).sort_values(kind="stable")
+    judged = judged.loc[average.index]
+    alike = int((average == average.iloc[0]).sum()) - 1
     shown = grades.loc[[*judged.index, *marks.index.difference(judged.index, sort=False)]]
     first, last = judged.index[0], judged.index[-1]
-    finding = f"{first} comes closest to history, {_earned(judged.loc[first])}"
-    if len(judged) > 1:
+    who = f"{first} comes" if not alike else f"{first} and {alike} more come"
+    finding = f"{who} closest to history, {_earned(judged.loc[first])}"
+    if average.iloc[-1] > average.iloc[0]:
         finding += f"; {last} stays furthest away, {_earned(judged.loc[last])}"
     steps = len(GRADES)
     scale = [fade(LIGHT.gain, 0.75), fade(LIGHT.gain, 0.4), fade(LIGHT.gain, 0.15)]

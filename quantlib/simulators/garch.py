@@ -206,6 +206,7 @@ def garch_moves_nb(
                     width += gamma_nb(state, half[j] - least)
                 shock = np.sqrt((half[j] - 1.0) / width) * normal[j]
                 moves[i, t, j] = mean[j] + drag * variance[j] + np.sqrt(variance[j]) * shock
-                slope = rules[j, 1] + (rules[j, 2] if shock < 0.0 else 0.0)
+                # Without a branch, which would be guessed wrong every other time: the larger part of the cost.
+                slope = rules[j, 1] + rules[j, 2] * (shock < 0.0)
                 variance[j] = rules[j, 0] + (slope * shock * shock + rules[j, 3]) * variance[j]
     return moves

@@ -135,7 +135,7 @@ class Heston(Simulator):
         known, moves = history(panel, self.window)
         need(known, LEAST, self.title)
         columns = [(moves[:, i], symbol) for i, symbol in enumerate(panel.symbols)]
-        with threadpool_limits(1, user_api="blas"):  # the optimiser's matrices are 4 x 4: more threads only wait
+        with threadpool_limits(1, user_api="blas"):  # the optimiser's matrices are 5 x 5: more threads only wait
             fits = tuple(map_work(lambda column: fit_heston(*column), columns))
         level = np.array([fit.level for fit in fits])
         seen = np.atleast_2d(np.corrcoef(moves, rowvar=False))

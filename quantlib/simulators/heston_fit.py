@@ -27,9 +27,10 @@ from quantlib.types import FloatArray
 LEAST = 250
 POINTS = 48
 # Log of reversion a session, log of long-run variance over the sample's, log of the stationary deviation of variance
-# over its mean, inverse hyperbolic tangent of the correlation. Slower than the first allows, a step would fall
-# between the points of the grid.
-BOUNDS = ((np.log(0.008), np.log(0.7)), (-2.5, 2.5), (np.log(0.15), np.log(2.0)), (-2.5, 2.5))
+# over its mean, inverse hyperbolic tangent of the correlation, and the mean return's distance from the sample's in ten
+# of its errors: a mean taken as known would, through the correlation, tell the long-run variance too well. Slower
+# than the first allows, a step would fall between the points of the grid.
+BOUNDS = ((np.log(0.008), np.log(0.7)), (-2.5, 2.5), (np.log(0.15), np.log(2.0)), (-2.5, 2.5), (-1.0, 1.0))
 STARTS = (0.03, 0.12)  # reversion a session
 STEP = 0.02
 # Smallest chance worth carrying on.
@@ -98,19 +99,20 @@ def _fitted(data: bytes) -> HestonFit | str:
     gaps = moves - moves.mean()
     sample = float(gaps @ gaps) / len(gaps)
     room = np.empty(POINTS)
+    error = 10.0 * np.sqrt(sample / len(gaps))
 
     def natural(point: FloatArray) -> tuple[float, float, float, float]:
         reversion, level, spread = np.exp(point[0]), sample * np.exp(point[1]), np.exp(point[2])
         return float(reversion), float(level), float(spread * np.sqrt(2 * reversion * level)), float(np.tanh(point[3]))
 
     def loss(point: FloatArray) -> float:
-        return float(filter_loss_nb(gaps, *grid(*natural(point)), room))
+        return float(filter_loss_nb(gaps - point[4] * error, *grid(*natural(point)), room))
 
     # A mean over the returns, not a sum: the first step of the search is as long as the gradient.
     best: OptimizeResult | None = None
     for reversion in STARTS:
-        begin = [np.log(reversion), 0.0, np.log(0.8), -0.3]
-        options = {"eps": 1e-4, "ftol": 1e-10, "maxiter": 100}
+        begin = [np.log(reversion), 0.0, np.log(0.8), -0.3, 0.0]
+        options = {"eps": 1e-4, "ftol": 1e-10, "maxiter": 40}
         found = minimize(lambda p: loss(p) / len(gaps), begin, method="L-BFGS-B", bounds=BOUNDS, options=options)
         if np.isfinite(found.fun) and (best is None or found.fun < best.fun):
             best = found
@@ -119,13 +121,13 @@ def _fitted(data: bytes) -> HestonFit | str:
                 break
     if best is None:
         return "the likelihood is not a number"
-    spread = curvature(loss, best.x, STEP) if inside else np.full((4, 4), np.nan)
+    spread = curvature(loss, best.x, STEP) if inside else np.full((5, 5), np.nan)
     loss(best.x)
     reversion, level, width, leverage = natural(best.x)
     # Slopes of the four parameters by the coordinates of the search, for the delta method.
     slopes = np.diag([reversion, level, width, 1.0 - leverage**2])
     slopes[2, :2] = 0.5 * width
-    errors = np.sqrt(np.diag(slopes @ spread @ slopes.T))
+    errors = np.sqrt(np.diag(slopes @ spread[:4, :4] @ slopes.T))
     variance = grid(reversion, level, width, leverage).variance
     return HestonFit(reversion, level, width, leverage, tuple(map(float, errors)), float(room @ variance))
 

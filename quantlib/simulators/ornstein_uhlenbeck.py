@@ -164,9 +164,9 @@ class OrnsteinUhlenbeck(Simulator):
     References
     ----------
     Engle, R. and Granger, C. (1987), Co-integration and Error Correction. Ericsson, N. and MacKinnon, J. (2002),
-    Distributions of Error Correction Tests for Cointegration; MacKinnon, J. (2010), Critical Values for
-    Cointegration Tests. Kendall, M. (1954), Note on Bias in the Estimation
-    of Autocorrelation; Orcutt, G. and Winokur, H. (1969), First Order Autoregression.
+    Distributions of Error Correction Tests for Cointegration. MacKinnon, J. (2010), Critical Values for Cointegration
+    Tests. Kendall, M. (1954), Note on Bias in the Estimation of Autocorrelation. Orcutt, G. and Winokur, H. (1969),
+    First Order Autoregression.
     """
 
     name: ClassVar[str] = "ornstein_uhlenbeck"

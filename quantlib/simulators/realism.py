@@ -24,6 +24,7 @@ LEAST_SESSIONS = 250
 LEAST_WORLDS = 99  # fewer cannot resolve one in a hundred
 BURN = 252
 """Sessions a world runs before it is measured, so that a law that starts at today's volatility has forgotten it."""
+FAR = 700.0  # log growth at which a price is no number any more
 AT_ONCE = 2**20  # returns drawn and measured at a time by a thread: 8 MB of workspace an array
 
 
@@ -42,12 +43,12 @@ def realism(
     measure is taken of each world as of history. So the worlds give each measure's own sampling distribution, and
     history is compared with that rather than with a single number.
 
-    The intervals hold together: each runs from the worlds' median to the outer 2.5 % on either side, stretched by one
-    factor for all measures of a symbol, and the factor is the smallest for which 99 % of worlds and history lie
-    inside all of their intervals. A history made by the law itself thus fails anything at most once in a hundred
-    times, whatever the measures have to do with each other. Two things are left out of that: parameters are
-    estimated, which makes what is fitted (mean, volatility) pass more often; and the symbols, and the measures of
-    all symbols together, are each judged for themselves.
+    The intervals hold together: each runs from the worlds' median to the outer 2.5 % on either side (in logarithms
+    where a measure has a sign, such as a drawdown), stretched by one factor for all measures of a symbol, and the
+    factor is the smallest for which 99 % of worlds and history lie inside all of their intervals. A history made by
+    the law itself thus fails anything at most once in a hundred times, whatever the measures have to do with each
+    other. Two things are left out of that: parameters are estimated, which makes what is fitted (mean, volatility)
+    pass more often; and the symbols, and the measures of all symbols together, are each judged for themselves.
 
     Worlds run for 252 sessions before they are measured: a law that starts from today's volatility, such as GARCH, is
     judged on its long run.
@@ -134,7 +135,14 @@ class _Measured(NamedTuple):
 
 def _measure(fit: Calibration, length: int, periods_per_year: int, streams: Streams) -> _Measured:
     """Draw worlds and measure them after their burn-in."""
-    return _Measured.of(fit.draw(streams, BURN + length)[:, BURN:], periods_per_year)
+    moves = fit.draw(streams, BURN + length)[:, BURN:]
+    if not np.abs(np.cumsum(moves, axis=1)).max() < FAR:  # unknown returns, too, are not below it
+        raise DataError(
+            f"A simulated price left the range of numbers within {BURN + length:,} sessions; the highest volatility "
+            f"fitted is {fit.volatility.max():.0%} a year ({fit.symbols[fit.volatility.argmax()]}). Check that "
+            "symbol's prices, or take fewer sessions."
+        )
+    return _Measured.of(moves, periods_per_year)
 
 
 def _judged(panel: Panel, window: int | None, n: int, sessions: int | None) -> Panel:

@@ -46,6 +46,9 @@ class RegimeSwitchingCalibration(Calibration):
         Mean log return of one session by regime [K, N].
     covariances
         Covariance of one session's log returns by regime [K, N, N].
+    known
+        Sessions' worth of knowledge of each symbol's mean and of its variance by regime [2, K, N]: `seen` less what
+        is lost by not knowing which session was in which regime.
     """
 
     transition: FloatArray
@@ -55,6 +58,7 @@ class RegimeSwitchingCalibration(Calibration):
     seen: FloatArray
     means: FloatArray
     covariances: FloatArray
+    known: FloatArray
 
     def draw(self, streams: Streams, horizon: int) -> FloatArray:
         """Return log returns [count, horizon, N]; the first session's regime follows today's chances."""
@@ -78,7 +82,7 @@ class RegimeSwitchingCalibration(Calibration):
     def estimates(self) -> list[Estimate]:
         """Return durations and chances to stay of the regimes, and mean and volatility of every symbol in each.
 
-        Errors of durations are by the delta method; those by symbol take the regimes as known.
+        Errors of durations are by the delta method, those by symbol from what is known of the regimes.
         """
         year = self.periods_per_year
         rows = []
@@ -96,14 +100,14 @@ class RegimeSwitchingCalibration(Calibration):
                         f"{name}: mean log return",
                         symbol,
                         year * self.means[k, i],
-                        year * spread[i] / np.sqrt(self.seen[k]),
+                        year * spread[i] / np.sqrt(self.known[0, k, i]),
                         "a year",
                     ),
                     Estimate(
                         f"{name}: volatility",
                         symbol,
                         np.sqrt(year) * spread[i],
-                        np.sqrt(year / (2.0 * self.seen[k])) * spread[i],
+                        np.sqrt(year / (2.0 * self.known[1, k, i])) * spread[i],
                         "a root of a year",
                     ),
                 ]
@@ -129,7 +133,8 @@ class RegimeSwitching(Simulator):
     References
     ----------
     Hamilton, J. (1989), A New Approach to the Economic Analysis of Nonstationary Time Series and the Business Cycle.
-    Kim, C. (1994), Dynamic Linear Models with Markov-Switching.
+    Kim, C. (1994), Dynamic Linear Models with Markov-Switching. Louis, T. (1982), Finding the Observed Information
+    Matrix when Using the EM Algorithm.
     """
 
     name: ClassVar[str] = "regime_switching"
@@ -174,6 +179,7 @@ class RegimeSwitching(Simulator):
             )
         means, covariances = by_regime(moves, smoothed)
         variances = np.diagonal(covariances, axis1=1, axis2=2)
+        knowledge = known_of(moves, smoothed, means, variances)
         known_mean = moves.mean(axis=0)
         means = -0.5 * variances if self.drift == "none" else means + known_mean - share @ means
         mean = share @ means
@@ -190,6 +196,7 @@ class RegimeSwitching(Simulator):
             seen=seen,
             means=means,
             covariances=covariances,
+            known=knowledge,
         )
 
 
@@ -212,6 +219,19 @@ def by_regime(moves: FloatArray, smoothed: FloatArray) -> tuple[FloatArray, Floa
     apart = moves - means[:, None, :]
     weighed = apart * smoothed.T[:, :, None]
     return means, np.matmul(weighed.transpose(0, 2, 1), apart) / seen[:, None, None]
+
+
+def known_of(moves: FloatArray, smoothed: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:
+    """Return the sessions' worth of knowledge of each mean and variance by regime [2, K, N], NaN where there is none.
+
+    The information of known regimes less what not knowing them takes away, which is the variance of the score over
+    them, session by session (Louis 1982).
+    """
+    size = (moves - means[:, None, :]) ** 2 / variances[:, None, :]
+    doubt = (smoothed * (1.0 - smoothed)).T[:, :, None]
+    lost = np.stack([(doubt * size).sum(axis=1), 0.5 * (doubt * (size - 1.0) ** 2).sum(axis=1)])
+    left = smoothed.sum(axis=0)[:, None] - lost
+    return np.where(left > 0.0, left, np.nan)
 
 
 def sharpened(

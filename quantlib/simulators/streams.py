@@ -174,13 +174,13 @@ def tail_nb(state: Words, side: float) -> float:
             return math.copysign(_EDGE + x, side)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
 def exponential_nb(state: Words) -> float:
     """Return an exponential number of mean 1."""
     return -math.log(uniform_nb(state))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
 def gamma_nb(state: Words, shape: float) -> float:
     """Return a gamma number of this shape, above 0, and scale 1, by Marsaglia and Tsang."""
     boost = 1.0
@@ -201,7 +201,7 @@ def gamma_nb(state: Words, shape: float) -> float:
             return float(boost * d * v)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
 def student_nb(state: Words, df: float) -> float:
     """Return a Student t number with `df` degrees of freedom, above 0; its variance is df / (df - 2)."""
     x = float(normal_nb(state))

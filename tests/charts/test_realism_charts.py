@@ -109,6 +109,10 @@ def test_the_heatmap_puts_the_most_real_first_and_leaves_blank_what_is_not_judge
 def test_a_heatmap_of_overall_grades_alone():
     fig = realism_heatmap(pd.DataFrame({"overall": ["A"]}, index=["FHS"]))
     assert fig.layout.meta["title"] == "FHS comes closest to history, grade A"
+    alike = pd.DataFrame({"KO": ["F", "A", "A", "A"]}, index=["GBM", "FHS", "BLOCK", "GARCH"])
+    assert realism_heatmap(alike).layout.meta["title"] == (
+        "FHS and 2 more come closest to history, grade A; GBM stays furthest away, grade F"
+    )
 
 
 def test_nothing_to_draw_is_said(measures, acf):

@@ -219,6 +219,9 @@ def test_events_of_a_kind_are_studied(app):
     assert not page.error
     assert "events" in page.subheader[0].value
     assert len(charts(page)) == 2
+    page = app("simulator", part="Events", event__kind="fomc", event__tab="In worlds ahead")
+    assert not page.exception
+    assert any("beside the same worlds without it" in text.value for text in page.markdown)
 
 
 def test_how_real_its_worlds_are_is_said_with_what_they_never_saw(app):

@@ -59,8 +59,11 @@ def test_each_symbol_has_its_own_response_in_the_order_of_the_panel(panel: Panel
 
 def test_an_uncertain_response_differs_by_world_as_its_error_says(panel: Panel) -> None:
     impulse = Impulse(inner=GBM(), response=(0.01, 0.0), error=(0.004, 0.002), days=(3, 20))
-    difference = moves(impulse, panel, n=4000) - moves(GBM(), panel, n=4000)
+    plain = moves(GBM(), panel, n=4000)
+    difference = moves(impulse, panel, n=4000) - plain
     first = difference[:, 2, 0]
+    # Its numbers are none of those the world is made of.
+    assert max(abs(np.corrcoef(first, plain[:, 0, j])[0, 1]) for j in range(3)) < 4 / np.sqrt(4000)
     z = (first.mean() - 0.01) / (0.004 / np.sqrt(4000))
     assert abs(z) < 4
     assert stats.kstest((first - 0.01) / 0.004, "norm").pvalue > 0.001
@@ -77,6 +80,8 @@ def test_volatility_is_multiplied_around_the_mean_and_variances_add(panel: Panel
     times = np.sqrt([9.0, 1 + (9 - 1) + (4 - 1), 4.0])
     np.testing.assert_allclose(wild[:, :3] - mean, (plain[:, :3] - mean) * times[:, None], atol=1e-12)
     np.testing.assert_allclose(wild[:, 3:], plain[:, 3:], atol=1e-12)
+    twice = Impulse(inner=GBM(), response=(0.0,), volatility=(3.0,), days=(1, 1))
+    np.testing.assert_allclose(moves(twice, panel)[:, 0] - mean, (plain[:, 0] - mean) * np.sqrt(17.0), atol=1e-12)
     calm = Impulse(inner=GBM(), response=(0.0,), volatility=(0.0,), days=(1, 1))
     np.testing.assert_allclose(moves(calm, panel)[:, 0], np.broadcast_to(mean, (N, 3)), atol=1e-12)
 

@@ -9,7 +9,8 @@ from scipy import stats
 
 from benchmarks.calibration import coverage
 from quantlib.errors import DataError
-from quantlib.simulators.merton import Merton, MertonCalibration, _shared, count_chances, jump_loss_nb, merton_moves_nb
+from quantlib.simulators.merton import Merton, MertonCalibration, count_chances, merton_moves_nb, shared_moments
+from quantlib.simulators.merton_fit import jump_loss_nb
 from quantlib.simulators.streams import Streams
 from quantlib.types import FloatArray, Panel
 
@@ -62,7 +63,7 @@ def test_without_drift_every_session_expects_nothing(stocks: Panel) -> None:
 
 @pytest.mark.parametrize("jumps", ["together", "own"])
 def test_the_total_correlation_is_the_historys(stocks: Panel, jumps: str) -> None:
-    panel = stocks.select(["KO", "PEP", "JPM"]).tail(1501)
+    panel = stocks.select(["KO", "AMD", "RRC"]).tail(1501)
     law = Merton(jumps=jumps).calibrate(panel)
     history = np.corrcoef(np.diff(np.log(panel.close), axis=0), rowvar=False)
     np.testing.assert_allclose(law.correlation, history, atol=1e-9)
@@ -74,9 +75,17 @@ def test_the_total_correlation_is_the_historys(stocks: Panel, jumps: str) -> Non
     assert np.abs((products.mean(axis=0) - history[0, 1:]) / error).max() < 4
 
 
+def test_jumps_of_their_own_let_through_less_than_twins_show(stocks: Panel) -> None:
+    panel = stocks.select(["KO", "PEP"]).tail(1501)
+    history = np.corrcoef(np.diff(np.log(panel.close), axis=0), rowvar=False)[0, 1]
+    own, together = (Merton(jumps=jumps).calibrate(panel) for jumps in ("own", "together"))
+    assert together.correlation[0, 1] == pytest.approx(history)
+    assert history - 0.1 < own.correlation[0, 1] < history - 0.03
+
+
 def test_jump_times_are_shared_only_where_they_should_be(fit: MertonCalibration) -> None:
-    through, of_counts = _shared(fit.jumps, together=True)
-    apart, nothing = _shared(fit.jumps, together=False)
+    through, of_counts = shared_moments(fit.jumps, together=True)
+    apart, nothing = shared_moments(fit.jumps, together=False)
     assert (through - np.diag(np.diag(through)) >= apart - np.diag(np.diag(apart)) - 1e-15).all()
     assert not np.allclose(through, apart)
     assert np.abs(nothing - np.diag(np.diag(nothing))).max() < 1e-15
@@ -118,10 +127,10 @@ def test_mirrored_paths_differ_in_the_normal_part_alone(fit: MertonCalibration) 
 
 
 def test_intervals_hold_what_was_planted() -> None:
-    for line in coverage("merton", 16, jobs=1):
+    for line in coverage("merton", 10, jobs=1):
         held = int(line.split("|")[-2].split("/")[0])
-        # Of 16 true 95 % intervals, fewer than 12 hold once in 1,000.
-        assert held >= 12, line
+        # Of 10 true 95 % intervals, fewer than 7 hold once in 1,000.
+        assert held >= 7, line
 
 
 def test_returns_without_jumps_are_fitted_all_the_same() -> None:

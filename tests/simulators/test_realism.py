@@ -15,6 +15,7 @@ from quantlib.errors import DataError
 from quantlib.metrics import longest_drawdown, max_drawdown
 from quantlib.simulators import GBM, StationaryBootstrap
 from quantlib.simulators.base import Calibration, Simulator
+from quantlib.simulators.filtered_historical import FilteredHistorical
 from quantlib.simulators.garch import GARCH
 from quantlib.simulators.realism import LEAST_SESSIONS, envelope, realism
 from quantlib.simulators.realism_card import RealismCard, grade_table, letter
@@ -203,6 +204,11 @@ class TestCard:
         assert not {"tails", "clustering", "level", "drawdowns"} & set(card.faults)
         assert card.grade <= "B"
 
+    def test_filtered_history_keeps_what_gbm_loses(self, stocks: Panel) -> None:
+        card = realism(FilteredHistorical(), stocks.select(["KO", "MSFT"]), n=99)
+        of_each = card.table.drop(index="", level="symbol")
+        assert of_each.loc[of_each["facet"].isin(["tails", "clustering", "level", "drawdowns"]), "passed"].all()
+
     def test_histories_of_the_law_itself_pass(self) -> None:
         rng = np.random.default_rng(11)
         root = np.linalg.cholesky(0.01**2 * (0.5 * np.eye(2) + 0.5))
@@ -342,6 +348,19 @@ class TestRefusals:
         close["PEP"] = 10.0
         with pytest.raises(DataError, match="PEP never moves in the 499 sessions"):
             realism(GBM(), Panel.from_frames(close))
+
+    @pytest.mark.parametrize("mean", [np.nan, 2.0])
+    def test_worlds_that_are_no_numbers(self, small: Panel, mean: float) -> None:
+        class Broken(GBM):
+            """Brownian motion that breaks off."""
+
+            def calibrate(self, panel: Panel) -> Calibration:
+                fit = super().calibrate(panel)
+                object.__setattr__(fit, "mean", np.array([0.0, mean, 0.0]))
+                return fit
+
+        with pytest.raises(DataError, match="left the range of numbers"):
+            realism(Broken(), small, n=99)
 
     def test_an_unknown_symbol(self, gbm_on_stocks: RealismCard) -> None:
         with pytest.raises(DataError, match=r"no symbol 'MSTF'\. Did you mean MSFT"):

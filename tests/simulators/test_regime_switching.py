@@ -144,7 +144,7 @@ def test_intervals_hold_planted_parameters() -> None:
     truth = {"calm: volatility": SIZE[0] * year, "turbulent: volatility": SIZE[1] * year}
     truth |= {"calm: expected duration": 20.0, "turbulent: expected duration": 10.0}
     hits = {name: [0, 0] for name in truth}
-    for seed in range(12):
+    for seed in range(8):
         for e in RegimeSwitching().calibrate(planted(seed)).estimates():
             if e.name in truth:
                 hits[e.name][0] += abs(e.value - truth[e.name]) < 1.96 * e.error
@@ -182,3 +182,17 @@ def test_a_few_odd_days_are_no_regime() -> None:
         RegimeSwitching().calibrate(panel)
     with pytest.raises(DataError, match="at least 60 sessions"):
         RegimeSwitching().calibrate(panel.tail(30))
+
+
+def test_what_is_not_known_of_the_regimes_widens_the_errors(fit: RegimeSwitchingCalibration) -> None:
+    moves = log_returns(planted(1))
+    sure = np.zeros((len(moves), 2))
+    sure[:1000, 0] = sure[1000:, 1] = 1.0
+    means, covariances = room.by_regime(moves, sure)
+    variances = np.diagonal(covariances, axis1=1, axis2=2)
+    np.testing.assert_allclose(means[1], moves[1000:].mean(axis=0))
+    np.testing.assert_allclose(covariances[0], np.cov(moves[:1000], rowvar=False, ddof=0))
+    known = room.known_of(moves, sure, means, variances)
+    np.testing.assert_allclose(known, np.broadcast_to(sure.sum(axis=0)[:, None], (2, 2, 3)))
+    assert (fit.known < fit.seen[:, None]).all()
+    assert np.isnan(room.known_of(moves, np.full_like(sure, 0.5), means, variances)).any()
