@@ -23,6 +23,7 @@ from quantlib.workflows import worlds as ahead
 from quantlib.workflows.examining import CARD_WORLDS, realism_of
 from quantlib.workflows.lab import definitions
 from quantlib.workflows.market import Prices
+from quantlib.workflows.notebook import as_notebook, worlds_cells
 from quantlib.workflows.provenance import code_version
 from quantlib.workflows.reading import report_figures
 from quantlib.workflows.worlds import Asked, Extent, Outlook, ask, usual_extent
@@ -120,9 +121,25 @@ def answer(outlook: Outlook, asked: Asked | None) -> None:
     sections["All worlds"] = partial(table, outlook.table, WORLDS, "worlds", hide_index=True)
     sections |= {"What was fitted": partial(learned, outlook), "How real": partial(realism, outlook)}
     tabs(sections)
+    exports(outlook)
     strategy, seed = outlook.asked.strategy, str(outlook.asked.extent.seed)
     made = {"strategy": strategy.id if strategy else "", "data": outlook.snapshot_id}
     provenance({**made, "code": code_version(), "seed": seed})
+
+
+def exports(outlook: Outlook) -> None:
+    """Draw what can be taken away: every world's end, and the worlds as a notebook."""
+    asked = outlook.asked
+    file = "".join(sign if sign.isalnum() else "-" for sign in f"{asked.name} {outlook.first.simulator}".lower())
+    with st.container(horizontal=True):
+        st.download_button(
+            "Outcomes (.csv)", lambda: pd.DataFrame({t: r.returns for t, r in outlook.worlds.items()}).to_csv(),
+            f"{file}.csv", "text/csv", on_click="ignore", icon=":material/download:", key="worlds-csv",
+        )  # fmt: skip
+        st.download_button(
+            "Notebook (.ipynb)", lambda: as_notebook(worlds_cells(asked)), f"{file}.ipynb", "application/x-ipynb+json",
+            on_click="ignore", icon=":material/book:", key="worlds-notebook",
+        )  # fmt: skip
 
 
 def worlds(found: Prices, top: DeltaGenerator) -> None:

@@ -27,7 +27,7 @@ def races() -> list[Race]:
     return [
         _brownian(panel),
         _growth(panel),
-        _bootstrap(panel, HORIZON, N),
+        _bootstrap(panel, HORIZON, 2_000),
         _bootstrap(panel, 8312, 200),
         _garch(panel),
     ]

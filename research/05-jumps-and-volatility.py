@@ -88,7 +88,9 @@ skew, kurtosis = cumulants[1] / cumulants[0] ** 1.5, 3 + cumulants[2] / cumulant
 for what, power, theory in (("mean", 1, 0.0), ("variance", 2, 1.0), ("skew", 3, skew), ("kurtosis", 4, kurtosis)):
     each = (away**power).mean(axis=1)  # one number a world
     print(f"{what}: {each.mean():.3f}, by theory {theory:.3f} ({errors_off(each, theory):+.1f} errors)")
-print(f"{rate * 252:.0f} jumps a year of {mean:+.2%} on average; history's kurtosis is {pd.Series(past).kurt() + 3:.1f}")
+print(
+    f"{rate * 252:.0f} jumps a year of {mean:+.2%} on average; history's kurtosis is {pd.Series(past).kurt() + 3:.1f}"
+)
 
 # %% [markdown]
 # ## Check: Heston's expected growth and variance

@@ -55,7 +55,9 @@ logs = np.log(pair.close)
 gap = pd.Series(logs[:, 1] - spread.hedge * logs[:, 0] - spread.level, index=pair.index)
 deviation = (fit.covariance[1, 1] / (1 - spread.phi**2)) ** 0.5
 levels = {"level": 0.0, "one deviation": deviation, "less one": -deviation}
-indicator_pane({"gap": gap}, "Spread of KO over PEP, from its level", levels, unit="log price").show(config=PLOTLY_CONFIG)
+indicator_pane({"gap": gap}, "Spread of KO over PEP, from its level", levels, unit="log price").show(
+    config=PLOTLY_CONFIG
+)
 estimates = pd.DataFrame(fit.estimates()).set_index("name")[["symbol", "value", "error", "unit"]]
 estimates.round(4)
 
@@ -74,7 +76,10 @@ fan_chart(np.exp(gap), ahead, dates, what="Spread", simulator="Ornstein-Uhlenbec
 day = round(half_life)
 theory = gap.iloc[-1] * spread.phi**day
 off = errors_off(later[:, day - 1], theory)
-print(f"Gap today {gap.iloc[-1]:+.4f}; after {day} sessions {later[:, day - 1].mean():+.4f}, by theory {theory:+.4f}", end="")
+print(
+    f"Gap today {gap.iloc[-1]:+.4f}; after {day} sessions {later[:, day - 1].mean():+.4f}, by theory {theory:+.4f}",
+    end="",
+)
 print(f" ({off:+.1f} errors)")
 
 before, after = later[:, :-1], later[:, 1:]
@@ -159,7 +164,9 @@ def shared(moves: FloatArray) -> float:
 falls = {name: np.array([shared(world) for world in drawn]) for name, drawn in worlds.items()}
 ends = {name: np.expm1(drawn[:, :, [0, 4]].mean(axis=2)).ravel() for name, drawn in worlds.items()}
 outcome_histogram(ends, horizon=1, what="Return of JPM and XOM in equal parts").show(config=PLOTLY_CONFIG)
-print(f"{nu:.1f} degrees of freedom, error {copula.degrees_error:.1f}; in the limit {together:.0%} of crashes are shared")
+print(
+    f"{nu:.1f} degrees of freedom, error {copula.degrees_error:.1f}; in the limit {together:.0%} of crashes are shared"
+)
 print(f"Worst 1 % of JPM shared by XOM: history {shared(past):.0%}, ", end="")
 print(", ".join(f"{name} {found.mean():.0%}" for name, found in falls.items()))
 assert falls["t copula"].mean() > falls["Brownian motion"].mean()

@@ -54,7 +54,8 @@ event_strip(found.abnormal_frame(), what=what).show(config=PLOTLY_CONFIG)
 for years, part in both.items():
     sure = f"{part.ci_low:+.2%} to {part.ci_high:+.2%}"
     print(f"{years}: on the day {part.car:+.2%} ({sure}), {part.n} events, p by placebo {part.p_placebo:.3f}")
-    print(*part.notes, sep="\n")
+    for note in part.notes:
+        print("  ", note)
 found.by_day[["ar", "ar_error", "volatility"]].round(4)
 
 # %% [markdown]

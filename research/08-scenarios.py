@@ -80,12 +80,12 @@ assert ends[:, 0].std() > 0.01
 # Each starts from what it holds on the last day. Beside it stand those holdings, left alone.
 
 # %%
-tight = Group(kind="basket", legs=("AAPL", "MSFT"), stops=Stops(loss=0.10))
+timing = READY["Breakout to a 52-week high"].timing
 strategies = {
     "Large-cap trend": READY["Large-cap trend"],
     "Twelve-month trend": READY["Twelve-month trend"],
-    "Breakout, stop 25 %": READY["Breakout to a 52-week high"],
-    "Breakout, stop 10 %": READY["Breakout to a 52-week high"].model_copy(update={"stops": Stops(trailing=0.10)}),
+    "Apple breakout": Group(kind="outright", legs=("AAPL",), timing=timing),
+    "Apple breakout, stop 10 %": Group(kind="outright", legs=("AAPL",), timing=timing, stops=Stops(trailing=0.10)),
 }
 chosen = ["gap-minus-10", "equities-minus-20", "crash-and-recovery", "covid-2020", "lehman-2008"]
 worlds = {scenarios[name].title: [next(completed_worlds(panel, complete(panel, scenarios[name])))] for name in chosen}
@@ -97,18 +97,21 @@ found.stops
 # %% [markdown]
 # ## Check: a stop walked by hand
 #
-# Microsoft was bought on a breakout. The stop counts from the best result since, as a share of what was paid: it fires
+# Apple was bought on a breakout. The stop counts from the best result since, as a share of what was paid: it fires
 # at the first close of the scenario so far below, and the order is filled a session later.
 
 # %%
-stopped = strategies["Breakout, stop 10 %"]
-weights = run_strategy(stopped, panel).weights["MSFT"]
+name = "Apple breakout, stop 10 %"
+weights = run_strategy(strategies[name], panel).weights["AAPL"]
 bought = weights.index[np.flatnonzero(weights.to_numpy() == 0)[-1] + 1]
-prices = panel.append(world).frame()["MSFT"].loc[bought:]
+prices = panel.append(world).frame()["AAPL"].loc[bought:]
 below = (prices.cummax() - prices) / prices.iloc[0]
 fired = below.index[(below >= 0.10) & (below.index > panel.index[-1])][0]
-row = found.outcomes.query("strategy == 'Breakout, stop 10 %' and scenario == @bear.title").iloc[0]
-print(f"Bought {bought:%Y-%m-%d} at {prices.iloc[0]:.2f}; fires on {fired:%Y-%m-%d}; the stress says {row['reason']}, ", end="")
+row = found.outcomes.query("strategy == @name and scenario == @bear.title").iloc[0]
+print(
+    f"Bought {bought:%Y-%m-%d} at {prices.iloc[0]:.2f}; fires on {fired:%Y-%m-%d}; the stress says {row['reason']}, ",
+    end="",
+)
 print(f"fired {row['fired']:%Y-%m-%d}, left {row['left']:%Y-%m-%d}")
 assert row["fired"] == fired
 assert row["left"] == world.index[world.index.get_loc(fired) + 1]
@@ -124,7 +127,8 @@ measures = {"distance": smallest.distance, "probability": smallest.probability, 
 reverse_bars(shock, loss=smallest.loss, **measures).show(config=PLOTLY_CONFIG)
 spread = (21 * average @ covariance @ average) ** 0.5
 by_hand = -21 * covariance @ average * 0.10 / spread**2
-print(f"{smallest.distance:.2f} deviations away, {0.10 / spread:.2f} by hand; furthest {np.abs(shock - by_hand).max():.0e}")
+furthest = np.abs(shock - by_hand).max()
+print(f"{smallest.distance:.2f} deviations away, {0.10 / spread:.2f} by hand; moves differ by {furthest:.0e}")
 assert np.allclose(shock, by_hand, rtol=0, atol=1e-9)
 assert np.isclose(smallest.distance, 0.10 / spread)
 
@@ -145,11 +149,12 @@ assert np.array_equal(again.returns, ahead[GBM.title].returns[:20])  # a world d
 # %% [markdown]
 # ## Do stops help?
 #
-# A basket held for a year, with a stop at a loss of a tenth and without, in the same worlds without memory. There a
-# stop cannot know what comes next: it makes the worst worlds shallower and gives up what would have come back.
+# The Apple breakout for a year, with its stop and without, in the same worlds without drift or memory. There a stop
+# cannot know what comes next: it makes the worst worlds shallower and gives up what would have come back.
 
 # %%
-effect = stops_effect(tight, GBM(drift="none"), panel.select(tight.inputs), n=300, horizon=252, seed=1, costs=Costs.free())
+apple, fair = panel.select(["AAPL"]), GBM(drift="none")
+effect = stops_effect(strategies[name], fair, apple, n=300, horizon=252, seed=1, costs=Costs.free())
 with_them, without = effect.kept.returns, effect.left_out.returns
 stops_paired(with_them, without, horizon=effect.horizon, mean=effect.mean).show(config=PLOTLY_CONFIG)
 print(*effect.sentences, sep="\n")
@@ -166,7 +171,9 @@ assert effect.tail[1] > 0
 # %%
 laws = [GBM(), StationaryBootstrap(block=1)]
 edges = {law.title: zero_edge(trend, law, inputs, n=200, horizon=252, seed=1) for law in laws}
-table = pd.DataFrame({title: (e.share_good, *e.share_interval) for title, e in edges.items()}, ["share", "low", "high"]).T
+table = pd.DataFrame(
+    {title: (e.share_good, *e.share_interval) for title, e in edges.items()}, ["share", "low", "high"]
+).T
 zero_edge_chart(table, by_chance=BY_CHANCE, horizon=252).show(config=PLOTLY_CONFIG)
 for title, edge in edges.items():
     made, error = edge.beyond_cost

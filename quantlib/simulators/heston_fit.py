@@ -112,15 +112,15 @@ def _fitted(data: bytes) -> HestonFit | str:
     best: OptimizeResult | None = None
     for reversion in STARTS:
         begin = [np.log(reversion), 0.0, np.log(0.8), -0.3, 0.0]
-        options = {"eps": 1e-4, "ftol": 1e-10, "maxiter": 40}
+        options = {"eps": 1e-4, "ftol": 1e-10, "maxfun": 400}
         found = minimize(lambda p: loss(p) / len(gaps), begin, method="L-BFGS-B", bounds=BOUNDS, options=options)
-        if np.isfinite(found.fun) and (best is None or found.fun < best.fun):
+        if found.status != 1 and np.isfinite(found.fun) and (best is None or found.fun < best.fun):
             best = found
             inside = all(low + 1e-3 < at < high - 1e-3 for at, (low, high) in zip(best.x, BOUNDS, strict=True))
             if inside:
                 break
     if best is None:
-        return "the likelihood is not a number"
+        return "no optimum after 400 evaluations of the likelihood"
     spread = curvature(loss, best.x, STEP) if inside else np.full((5, 5), np.nan)
     loss(best.x)
     reversion, level, width, leverage = natural(best.x)

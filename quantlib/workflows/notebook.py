@@ -8,6 +8,7 @@ from quantlib.costs import Costs
 from quantlib.strategies import Strategy
 from quantlib.strategies.document import to_yaml
 from quantlib.types import DateLike, as_date
+from quantlib.workflows.worlds import Asked
 
 
 def notebook_cells(strategy: Strategy, name: str, costs: Costs | None = None, start: DateLike | None = None) -> str:
@@ -25,8 +26,7 @@ def notebook_cells(strategy: Strategy, name: str, costs: Costs | None = None, st
     StrategyError
         The strategy is a class of its own in a Python file, or the name has signs that it must not have.
     """
-    document = to_yaml(strategy, name)
-    body = f'r"""\n{document}"""' if '"""' not in document else json.dumps(document)
+    body = _as_text(to_yaml(strategy, name))
     terms = "" if costs is None else f", Costs({', '.join(f'{k}={v!r}' for k, v in costs.model_dump().items())})"
     since = "" if start is None else f', start="{as_date(start):%Y-%m-%d}"'
     return f"""# %% [markdown]
@@ -59,6 +59,72 @@ trial.sheet.growth().show(config=PLOTLY_CONFIG)
 # %%
 trial.run.result.group_trades
 """
+
+
+def worlds_cells(asked: Asked) -> str:
+    """Return worlds of a price or a strategy as Python in cells, which makes the numbers of the page again.
+
+    Raises
+    ------
+    StrategyError
+        The strategy is a class of its own in a Python file.
+    """
+    simulator, extent, strategy = asked.simulators[0], asked.extent, asked.strategy
+    fields = ", ".join(f"{name}={value!r}" for name, value in simulator.model_dump(exclude_defaults=True).items())
+    size = f"n={extent.worlds}, horizon={extent.horizon}, seed={extent.seed}"
+    head = f"""# %% [markdown]
+# # {asked.name} in the worlds of {simulator.title}
+
+# %%
+import os
+
+os.environ.setdefault("PLOTLY_RENDERER", "plotly_mimetype+notebook")  # charts survive an export to HTML, too
+
+import numpy as np
+import pandas as pd
+
+from quantlib.charts import PLOTLY_CONFIG, fan_chart
+from quantlib.simulators import SIMULATORS
+from quantlib.workflows.research import shared_panel, simulate_strategy
+from quantlib.workflows.session import open_session
+
+session = open_session()
+simulator = SIMULATORS["{simulator.name}"]({fields})
+"""
+    if strategy is None:
+        return f"""{head}panel = shared_panel(session, ["{asked.name}"])
+closes = simulator.closes(panel, {size})[:, :, 0]
+paths = np.column_stack([np.ones(len(closes)), closes / panel.close[-1, 0]])
+dates = panel.index[-1:].append(panel.next_sessions({extent.horizon}))
+history = panel.frame("close")["{asked.name}"]
+pd.Series(paths[:, -1] - 1.0).describe()
+
+# %%
+pd.DataFrame(simulator.calibrate(panel).estimates())
+
+# %%
+fan_chart(history, paths, dates, what="Price of {asked.name}", simulator=simulator.title).show(config=PLOTLY_CONFIG)
+"""
+    return f"""{head}
+from quantlib.strategies.document import from_yaml
+
+name, definition = from_yaml({_as_text(to_yaml(strategy, asked.name))})
+worlds = simulate_strategy(session, definition.strategy, simulator, name=name, {size})
+pd.Series(worlds.returns).describe()
+
+# %%
+panel = shared_panel(session, definition.strategy.inputs)
+pd.DataFrame(simulator.calibrate(panel).estimates())
+
+# %%
+start = pd.Series([1.0], worlds.dates[:1])
+fan_chart(start, worlds.paths, worlds.dates, what="Account", simulator=simulator.title).show(config=PLOTLY_CONFIG)
+"""
+
+
+def _as_text(document: str) -> str:
+    """Return a document as a literal of Python that reads well."""
+    return f'r"""\n{document}"""' if '"""' not in document else json.dumps(document)
 
 
 def as_notebook(cells: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ from quantlib.workflows.session import Session, open_session
 
 RESEARCH = Path(__file__).resolve().parents[2] / "research"
 NAMES = sorted(path.stem for path in RESEARCH.glob("*.ipynb"))
+FAMILIES = [name for name in NAMES if name >= "04"]  # one a family of simulators; they need no database
 PLOTLY = "application/vnd.plotly.v1+json"
 WORLDS = 100
 # The kernel reads no .env, as no test does.
@@ -172,14 +174,34 @@ def test_it_runs_and_nothing_complains(each: Executed) -> None:
 @pytest.mark.notebook
 def test_every_chart_it_shows_is_drawn(each: Executed) -> None:
     shown = sum(cell.source.count(".show(") for cell in each.notebook.cells if cell.cell_type == "code")
-    charts = [o.data for o in outputs(each.notebook) if PLOTLY in o.get("data", {})]
-    assert len(charts) == shown > 3
+    assert len(charts_of(each.notebook)) == shown > 3
+
+
+def charts_of(notebook: nbformat.NotebookNode) -> list[dict[str, Any]]:
+    """Return the figures a notebook shows, each found to be whole."""
+    charts = [o.data for o in outputs(notebook) if PLOTLY in o.get("data", {})]
     for data in charts:
         figure = data[PLOTLY]
         assert figure["data"]
         assert figure["layout"]["title"]["text"]
         assert figure["config"]["showSendToCloud"] is False
         assert "Plotly.newPlot" in data["text/html"], "lost in an export to HTML"
+    return charts
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_of_simulators_keeps_to_its_theory(name: str, tmp_path: Path) -> None:
+    """Its cells assert each check themselves, so that one that broke ends the run."""
+    notebook = jupytext.read(RESEARCH / f"{name}.ipynb")
+    opening = notebook.cells[0].source
+    assert "The theory in five lines" in opening
+    assert re.findall(r"^(\d)\. ", opening, re.MULTILINE) == list("12345")
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert sum(source.count("assert ") for source in code) > 5
+    run_all_cells(notebook, tmp_path, None)
+    assert [o.text for o in outputs(notebook) if o.get("name") == "stderr"] == []
+    assert len(charts_of(notebook)) >= sum(source.count(".show(") for source in code) > 3
 
 
 @pytest.mark.notebook

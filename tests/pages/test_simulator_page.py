@@ -83,7 +83,13 @@ def test_a_run_shows_the_strategy_beside_holding_and_stays_when_inputs_change(ap
     assert not page.info
     ran = numbers(page)
     assert all(metric.delta for metric in page.metric), "each number stands against holding"
-    assert [tab.label for tab in page.tabs] == ["Outcomes", "Beside holding", "All worlds", "What was fitted"]
+    assert [tab.label for tab in page.tabs] == [
+        "Outcomes",
+        "Beside holding",
+        "All worlds",
+        "What was fitted",
+        "How real",
+    ]
 
     page.selectbox(key="world").select(GBM.title).run()
     assert numbers(page) == ran, "nothing vanishes"

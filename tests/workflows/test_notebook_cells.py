@@ -12,8 +12,9 @@ import pytest
 from quantlib.costs import Costs
 from quantlib.strategies import READY, Group, Strategy
 from quantlib.workflows.lab import try_strategy
-from quantlib.workflows.notebook import as_notebook, notebook_cells
+from quantlib.workflows.notebook import as_notebook, notebook_cells, worlds_cells
 from quantlib.workflows.session import Session
+from quantlib.workflows.worlds import ask, look_ahead
 
 PAIR = Group(legs=("KO", "PEP"), timing={"kind": "band", "entry": 1.5, "lookback": 60}, hedge={"lookback": 60})
 COSTS = Costs(half_spread_bps=5.0)
@@ -54,6 +55,20 @@ def test_every_ready_definition_survives_its_cells(strategy: Strategy) -> None:
     exec(compile(reading, "cells", "exec"), space)
     assert space["definition"].strategy == strategy
     assert space["name"] == "It"
+
+
+@pytest.mark.parametrize("strategy", [None, PAIR], ids=["price", "strategy"])
+def test_the_cells_of_worlds_make_the_same_worlds_again(
+    strategy: Strategy | None, lab: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extent = {"horizon": 10, "worlds": 30, "seed": 5, "compare": False}
+    asked = ask("KO" if strategy is None else "A pair", strategy, "gbm", {"window": 500}, extent)
+    shown = look_ahead(lab, asked)
+    space, said = run_cells(worlds_cells(asked), lab, monkeypatch)
+    found = space["paths"] if strategy is None else space["worlds"].paths
+    assert found == pytest.approx(shown.first.paths)
+    assert space["simulator"] == asked.simulators[0]
+    assert "worlds end above" in said
 
 
 def test_a_notebook_is_one_that_jupyter_opens_with_the_same_cells() -> None:
