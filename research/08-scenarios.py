@@ -66,8 +66,12 @@ assert np.isclose(np.log1p(done.table["shock"]).mean(), np.log(0.8))
 # %%
 world = next(completed_worlds(panel, done))
 noisy = list(completed_worlds(panel, done, n=50, seed=1))
-held = {name: one.frame().mul(1 / panel.close[-1]).mean(axis=1) for name, one in (("path", world), ("noise", noisy[0]))}
-equity_curves({"its path": held["path"], "one noisy world": held["noise"]}).show(config=PLOTLY_CONFIG)
+recent = panel.tail(63)
+held = {
+    name: recent.append(one).frame().div(panel.close[-1]).mean(axis=1)
+    for name, one in (("Along its path", world), ("One noisy world", noisy[0]))
+}
+equity_curves(held).show(config=PLOTLY_CONFIG)
 assert len(world) == bear.sessions
 assert np.allclose(world.close[-1] / panel.close[-1] - 1, done.table["shock"])
 ends = np.log(np.array([one.close[-1] for one in noisy]) / panel.close[-1])
