@@ -17,12 +17,13 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from quantlib.errors import DataError
-from quantlib.simulators.base import Calibration, Estimate, Simulator, described
+from quantlib.simulators.base import Calibration, Estimate, Simulator
 from quantlib.simulators.copula import TCopula, TCopulaCalibration, chances
 from quantlib.simulators.garch import GARCH, GJRGARCH, GarchCalibration
 from quantlib.simulators.garch_fit import GarchFit
 from quantlib.simulators.heston import Heston, HestonCalibration
 from quantlib.simulators.heston_fit import HestonFit
+from quantlib.simulators.learning import described
 from quantlib.simulators.margins import Margin, Tail
 from quantlib.simulators.merton import Merton, MertonCalibration
 from quantlib.simulators.merton_fit import Jumps

@@ -93,7 +93,7 @@ def store(_migrated: tuple[Store, str]) -> Store:
 
 
 #: Folders whose tests start their databases by other means than the fixture.
-ON_A_DATABASE = ("app", "cli", "notebooks", "pages", "services", "store", "workflows")
+ON_A_DATABASE = ("app", "cli", "pages", "services", "store", "workflows")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

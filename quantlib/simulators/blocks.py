@@ -9,7 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from quantlib.simulators.base import Calibration, Estimate, described
+from quantlib.simulators.base import Calibration, Estimate
+from quantlib.simulators.learning import described
 from quantlib.simulators.streams import Streams, Words, integer_nb, uniform_nb
 from quantlib.types import FloatArray, Panel
 

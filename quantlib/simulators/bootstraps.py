@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from quantlib.errors import DataError
-from quantlib.simulators.base import MIN_SESSIONS, Simulator, history
+from quantlib.simulators.base import Drift, Simulator, Window
 from quantlib.simulators.blocks import BlockCalibration, Blocks, automatic_block, block_fields
+from quantlib.simulators.learning import history
 from quantlib.types import FloatArray, Panel
 
 
@@ -49,18 +50,10 @@ class Bootstrap(Simulator):
         description="Mean length in sessions of the stretches of history laid end to end.",
         json_schema_extra={"empty": "auto"},
     )
-    drift: Literal["history", "none"] = Field(
-        "history",
-        title="Drift",
-        description="Keep the history's mean return, or have none. What moves inside a block stays.",
+    drift: Drift = Field(
+        "history", description="Keep the history's mean return, or have none. What moves inside a block stays."
     )
-    window: int | None = Field(
-        None,
-        ge=MIN_SESSIONS,
-        title="Window",
-        description="How many of the latest sessions it learns from.",
-        json_schema_extra={"empty": "all"},
-    )
+    window: Window = None
 
     def calibrate(self, panel: Panel) -> BlockCalibration:
         """Return the log returns of the panel's complete rows and the blocks they are drawn in."""

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numba
 import numpy as np
-from pydantic import Field
 from scipy.optimize import minimize_scalar
 from scipy.special import gammaln, stdtr, stdtrit
 from scipy.stats import rankdata
 
-from quantlib.simulators.base import (
-    MIN_SESSIONS,
-    Calibration,
-    Estimate,
-    Simulator,
-    described,
-    history,
-)
+from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.concordance import elliptical, kendall
 from quantlib.simulators.gbm import symmetric_root
+from quantlib.simulators.learning import described, history
 from quantlib.simulators.margins import Margin, fit_margin
 from quantlib.simulators.streams import Streams, Words, gamma_nb, normal_nb
 from quantlib.types import FloatArray, Panel
@@ -115,16 +108,8 @@ class TCopula(Simulator):
         "independent: no volatility clusters."
     )
 
-    drift: Literal["history", "none"] = Field(
-        "history", title="Drift", description="Keep the history's mean return, or have none: no edge anywhere."
-    )
-    window: int | None = Field(
-        None,
-        ge=MIN_SESSIONS,
-        title="Window",
-        description="How many of the latest sessions it learns from.",
-        json_schema_extra={"empty": "all"},
-    )
+    drift: Drift = "history"
+    window: Window = None
 
     def calibrate(self, panel: Panel) -> TCopulaCalibration:
         """Return margins and copula of the log returns of the panel's complete rows.

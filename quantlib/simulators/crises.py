@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from quantlib.errors import DataError, nearest
-from quantlib.simulators.base import last_known, sessions_after
+from quantlib.simulators.learning import last_known, sessions_after
 from quantlib.types import DateLike, FloatArray, Panel, as_date, check_span
 
 MONTH = 21

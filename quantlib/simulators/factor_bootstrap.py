@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from quantlib.errors import DataError, nearest
-from quantlib.simulators.base import MIN_SESSIONS, Calibration, Estimate, Simulator, described, history
+from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.blocks import Blocks, automatic_block, gather_nb
+from quantlib.simulators.learning import described, history
 from quantlib.simulators.streams import Streams
 from quantlib.types import FloatArray, Panel
 
@@ -132,18 +133,10 @@ class FactorBootstrap(Simulator):
         description="Mean length in sessions of the stretches of history laid end to end.",
         json_schema_extra={"empty": "auto"},
     )
-    drift: Literal["history", "none"] = Field(
-        "history",
-        title="Drift",
-        description="Keep the history's mean return, or have none. What moves inside a block stays.",
+    drift: Drift = Field(
+        "history", description="Keep the history's mean return, or have none. What moves inside a block stays."
     )
-    window: int | None = Field(
-        None,
-        ge=MIN_SESSIONS,
-        title="Window",
-        description="How many of the latest sessions it learns from.",
-        json_schema_extra={"empty": "all"},
-    )
+    window: Window = None
 
     @model_validator(mode="after")
     def _one_kind_of_factor(self) -> Self:

@@ -10,9 +10,10 @@ import numpy as np
 from pydantic import Field
 
 from quantlib.errors import DataError
-from quantlib.simulators.base import MIN_SESSIONS, Calibration, Estimate, Simulator, described, history
+from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.fitting import need
 from quantlib.simulators.garch_fit import LEAST, MOST, WAY_OUT, GarchFit, fit_garch, garch_estimates
+from quantlib.simulators.learning import described, history
 from quantlib.simulators.streams import Streams, Words, integer_nb
 from quantlib.types import FloatArray, Panel
 
@@ -107,16 +108,8 @@ class FilteredHistorical(Simulator):
     start: Literal["today", "long_run"] = Field(
         "today", title="Start", description="Begin with the volatility forecast for tomorrow, or with the long-run one."
     )
-    drift: Literal["history", "none"] = Field(
-        "history", title="Drift", description="Keep the history's mean return, or have none: no edge anywhere."
-    )
-    window: int | None = Field(
-        None,
-        ge=MIN_SESSIONS,
-        title="Window",
-        description="How many of the latest sessions it learns from.",
-        json_schema_extra={"empty": "all"},
-    )
+    drift: Drift = "history"
+    window: Window = None
 
     def calibrate(self, panel: Panel) -> FilteredCalibration:
         """Return each symbol's recursion and the rows of residuals; volatility is the long-run one.

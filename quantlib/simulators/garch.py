@@ -10,10 +10,11 @@ import numpy as np
 from pydantic import Field
 from scipy.special import gammaincinv
 
-from quantlib.simulators.base import MIN_SESSIONS, Calibration, Estimate, Simulator, described, history
+from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.fitting import as_correlation, need
 from quantlib.simulators.garch_fit import LEAST, GarchFit, fit_garch, garch_estimates
 from quantlib.simulators.gbm import symmetric_root
+from quantlib.simulators.learning import described, history
 from quantlib.simulators.streams import Streams, Words, gamma_nb, normal_nb
 from quantlib.types import FloatArray, Panel
 
@@ -98,16 +99,8 @@ class GARCH(Simulator):
     start: Literal["today", "long_run"] = Field(
         "today", title="Start", description="Begin with the volatility forecast for tomorrow, or with the long-run one."
     )
-    drift: Literal["history", "none"] = Field(
-        "history", title="Drift", description="Keep the history's mean return, or have none: no edge anywhere."
-    )
-    window: int | None = Field(
-        None,
-        ge=MIN_SESSIONS,
-        title="Window",
-        description="How many of the latest sessions it learns from.",
-        json_schema_extra={"empty": "all"},
-    )
+    drift: Drift = "history"
+    window: Window = None
 
     def calibrate(self, panel: Panel) -> GarchCalibration:
         """Return each symbol's recursion and the correlation of shocks; volatility is the long-run one.

@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from quantlib.errors import DataError
-from quantlib.simulators.base import MIN_SESSIONS, Calibration, Estimate, Simulator, described, history
+from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
+from quantlib.simulators.learning import described, history
 from quantlib.simulators.sobol import sobol_shocks
 from quantlib.simulators.streams import Streams, Words, normal_nb
 from quantlib.types import FloatArray, Panel
@@ -100,16 +101,8 @@ class GBM(Simulator):
         "Normal log returns with the history's mean and covariance: thin tails, constant volatility."
     )
 
-    drift: Literal["history", "none"] = Field(
-        "history", title="Drift", description="Keep the history's mean return, or have none: no edge anywhere."
-    )
-    window: int | None = Field(
-        None,
-        ge=MIN_SESSIONS,
-        title="Window",
-        description="How many of the latest sessions it learns from.",
-        json_schema_extra={"empty": "all"},
-    )
+    drift: Drift = "history"
+    window: Window = None
     draws: Draws = Field(
         "random",
         title="Draws",

@@ -12,10 +12,11 @@ from scipy.special import gammaln
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from quantlib.compute import map_work
-from quantlib.simulators.base import MIN_SESSIONS, Calibration, Estimate, Simulator, described, history
+from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.fitting import as_correlation, need
 from quantlib.simulators.gbm import symmetric_root
 from quantlib.simulators.heston_fit import LEAST, HestonFit, fit_heston
+from quantlib.simulators.learning import described, history
 from quantlib.simulators.streams import Streams, Words, normal_nb
 from quantlib.types import FloatArray, Panel
 
@@ -113,16 +114,8 @@ class Heston(Simulator):
         title="Steps a session",
         description="More follow the continuous law more closely.",
     )
-    drift: Literal["history", "none"] = Field(
-        "history", title="Drift", description="Keep the history's mean return, or have none: no edge anywhere."
-    )
-    window: int | None = Field(
-        None,
-        ge=MIN_SESSIONS,
-        title="Window",
-        description="How many of the latest sessions it learns from.",
-        json_schema_extra={"empty": "all"},
-    )
+    drift: Drift = "history"
+    window: Window = None
 
     def calibrate(self, panel: Panel) -> HestonCalibration:
         """Return each symbol's variance process and the correlation of their shocks.

@@ -10,9 +10,10 @@ import numpy as np
 from pydantic import Field
 from scipy.stats import poisson
 
-from quantlib.simulators.base import MIN_SESSIONS, Calibration, Estimate, Simulator, described, history
+from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.fitting import as_correlation, need
 from quantlib.simulators.gbm import symmetric_root
+from quantlib.simulators.learning import described, history
 from quantlib.simulators.merton_fit import LEAST, MOST, Jumps, fit_jumps
 from quantlib.simulators.streams import Streams, Words, normal_nb, uniform_nb
 from quantlib.types import FloatArray, Panel
@@ -108,16 +109,8 @@ class Merton(Simulator):
     jumps: Literal["together", "own"] = Field(
         "together", title="Jumps", description="All symbols jump at the same times, or each at its own."
     )
-    drift: Literal["history", "none"] = Field(
-        "history", title="Drift", description="Keep the history's mean return, or have none: no edge anywhere."
-    )
-    window: int | None = Field(
-        None,
-        ge=MIN_SESSIONS,
-        title="Window",
-        description="How many of the latest sessions it learns from.",
-        json_schema_extra={"empty": "all"},
-    )
+    drift: Drift = "history"
+    window: Window = None
 
     def calibrate(self, panel: Panel) -> MertonCalibration:
         """Return diffusion and jumps of each symbol.

@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import Field
 
 from quantlib.errors import DataError
-from quantlib.simulators.base import MIN_SESSIONS, Calibration, Estimate, Simulator, described, history, last_known
+from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.gbm import symmetric_root
+from quantlib.simulators.learning import described, history, last_known
 from quantlib.simulators.streams import Streams, Words, normal_nb
 from quantlib.types import FloatArray, Panel
 
@@ -188,16 +189,8 @@ class OrnsteinUhlenbeck(Simulator):
         title="Evidence",
         description="Refuse spreads whose mean reversion is not significant at 5 %, or take them as fitted.",
     )
-    drift: Literal["history", "none"] = Field(
-        "history", title="Drift", description="Keep the first symbol's mean return, or have none: only spreads pay."
-    )
-    window: int | None = Field(
-        None,
-        ge=MIN_SESSIONS,
-        title="Window",
-        description="How many of the latest sessions it learns from.",
-        json_schema_extra={"empty": "all"},
-    )
+    drift: Drift = Field("history", description="Keep the first symbol's mean return, or have none: only spreads pay.")
+    window: Window = None
 
     def calibrate(self, panel: Panel) -> OrnsteinUhlenbeckCalibration:
         """Return common leg, spreads and the covariance of their innovations.

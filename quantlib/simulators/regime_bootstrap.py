@@ -11,8 +11,9 @@ from pydantic import Field, model_validator
 from scipy.stats import rankdata
 
 from quantlib.errors import DataError
-from quantlib.simulators.base import MIN_SESSIONS, Estimate, Simulator, history
+from quantlib.simulators.base import Estimate, Simulator, Window
 from quantlib.simulators.blocks import BlockCalibration, Blocks, block_fields
+from quantlib.simulators.learning import MIN_SESSIONS, history
 from quantlib.types import FloatArray, Panel
 
 MIN_DAYS = 30
@@ -113,7 +114,7 @@ class RegimeBootstrap(Simulator):
         63, ge=5, le=504, title="Trend over", description="Sessions that the trend is measured over."
     )
     block: float = Field(
-        21,
+        21.0,
         ge=1,
         allow_inf_nan=False,
         title="Mean block",
@@ -124,13 +125,7 @@ class RegimeBootstrap(Simulator):
         title="Drift",
         description="Keep the mean return of all days, have none, or keep that of the days drawn.",
     )
-    window: int | None = Field(
-        None,
-        ge=MIN_SESSIONS,
-        title="Window",
-        description="How many of the latest sessions it learns from.",
-        json_schema_extra={"empty": "all"},
-    )
+    window: Window = None
 
     @model_validator(mode="after")
     def _has_a_state(self) -> Self:

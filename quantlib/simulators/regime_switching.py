@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numba
 import numpy as np
-from pydantic import Field
 
 from quantlib.errors import DataError
-from quantlib.simulators.base import MIN_SESSIONS, Calibration, Estimate, Simulator, described, history
+from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.gbm import symmetric_root
+from quantlib.simulators.learning import described, history
 from quantlib.simulators.streams import Streams, Words, normal_nb, uniform_nb
 from quantlib.types import FloatArray, Panel
 
@@ -144,16 +144,8 @@ class RegimeSwitching(Simulator):
         "correlations; starts from today's."
     )
 
-    drift: Literal["history", "none"] = Field(
-        "history", title="Drift", description="Keep the history's mean return, or have none: no edge anywhere."
-    )
-    window: int | None = Field(
-        None,
-        ge=MIN_SESSIONS,
-        title="Window",
-        description="How many of the latest sessions it learns from.",
-        json_schema_extra={"empty": "all"},
-    )
+    drift: Drift = "history"
+    window: Window = None
 
     def calibrate(self, panel: Panel) -> RegimeSwitchingCalibration:
         """Return chain and regimes fitted to log returns over the panel's complete rows.

@@ -18,7 +18,7 @@ from quantlib.costs import Costs
 from quantlib.errors import DataError, StrategyError
 from quantlib.risk import Stops
 from quantlib.simulators import GBM, Calibration, Simulator, StationaryBootstrap
-from quantlib.simulators.base import described, history
+from quantlib.simulators.learning import described, history
 from quantlib.simulators.streams import Streams
 from quantlib.strategies import Group, MACross, Pair, Rotation, Strategy
 from quantlib.types import FloatArray, Panel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from quantlib.simulators import SIMULATORS
+from quantlib.simulators import USUAL
 from quantlib.store import read_runs, save_grades
 from quantlib.strategies import MACross
 from quantlib.workflows.freshness import source_grade
@@ -36,7 +36,7 @@ def test_runs_and_report_have_the_worst_grade(lab: Session, grade: str | None, c
     assert record.params["data_grade"] == expected
     tracked = lab.tracker.runs().set_index("run_id")
     assert tracked.loc[record.mlflow_run_id, "tags.data_grade"] == expected
-    worlds = [simulate_strategy(lab, KO, name, n=5, horizon=5) for name in SIMULATORS]
+    worlds = [simulate_strategy(lab, KO, name, n=5, horizon=5) for name in USUAL]
     assert expected in {one.params["data_grade"] for one in read_runs(lab.store, kind="simulation")}
     report = build_report(lab, "sample", run.panel.index[-1], {"KO": run}, {"KO": worlds})
     assert report.data_grade == expected

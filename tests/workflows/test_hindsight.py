@@ -7,7 +7,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from quantlib.simulators import SIMULATORS
+from quantlib.simulators import USUAL
 from quantlib.sources import SOURCES
 from quantlib.store import read_members, read_runs
 from quantlib.strategies import MACross
@@ -65,7 +65,7 @@ def test_a_list_that_was_there_before_is_not(lab: Session, of_2015: Session) -> 
 def test_the_report_says_so(lab: Session, of_2015: Session) -> None:
     for session, words in ((lab, "KO was chosen from a list drawn up on 2025-06-30"), (of_2015, "")):
         run = backtest_strategy(session, KO)
-        worlds = [simulate_strategy(session, KO, name, n=5, horizon=5) for name in SIMULATORS]
+        worlds = [simulate_strategy(session, KO, name, n=5, horizon=5) for name in USUAL]
         end = pd.Timestamp(run.panel.index[-1])
         report = build_report(session, "sample", end, {"KO": run}, {"KO": worlds})
         note = report.recommendations[0].data_note
