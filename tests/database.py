@@ -92,8 +92,11 @@ def store(_migrated: tuple[Store, str]) -> Store:
     return store
 
 
-#: Folders whose tests start their databases by other means than the fixture.
-ON_A_DATABASE = ("app", "cli", "pages", "services", "store", "workflows")
+#: Where tests start their databases by other means than the fixture. Pages that are about widgets are left out.
+ON_A_DATABASE = (
+    *("cli/", "services/", "store/", "workflows/"),
+    *("pages/test_data_page.py", "pages/test_page_contract.py", "pages/test_same_numbers.py"),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -106,8 +109,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     kept, left = [], []
     for item in items:
-        folder = item.path.relative_to(config.rootpath / "tests").parts[0]
-        uses = folder in ON_A_DATABASE or "database" in getattr(item, "fixturenames", ())
+        place = item.path.relative_to(config.rootpath / "tests").as_posix()
+        uses = place.startswith(ON_A_DATABASE) or "database" in getattr(item, "fixturenames", ())
         (kept if uses else left).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=left)
