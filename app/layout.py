@@ -126,7 +126,9 @@ def _shown(fig: go.Figure, mode: str) -> go.Figure:
     if key not in _SHOWN:
         out = go.Figure(in_theme(fig, mode))
         if (fig.layout.meta or {}).get("title"):
-            above = any(note.yref == "paper" and (note.y or 0) >= 1 for note in out.layout.annotations)
+            above = any(
+                str(note.yref).endswith(("paper", "domain")) and (note.y or 0) >= 1 for note in out.layout.annotations
+            )
             margin, slim = out.layout.margin.t, 40 if out.layout.showlegend or above else 14
             out.update_layout(title=None, margin_t=slim, height=out.layout.height - margin + slim)
         _SHOWN[key] = out

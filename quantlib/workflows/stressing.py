@@ -167,7 +167,7 @@ class Breach:
     sessions: int
 
 
-def smallest_breach(session: Session, strategy: Strategy, loss: float, *, sessions: int = 21) -> Breach:
+def smallest_breach(session: Session, strategy: Strategy, loss: float, sessions: int = 21) -> Breach:
     """Return the smallest plausible move that costs what a strategy holds now a given share of its equity.
 
     Raises

@@ -188,8 +188,16 @@ def test_scenarios_are_run_and_one_of_them_opened(app):
     assert not page.error
     assert any("Exxon against Chevron fares worst in" in text.value for text in page.markdown)
     assert len(charts(page)) == 1
+
+
+def test_the_likeliest_way_to_a_loss_is_drawn(app):
     page = app("simulator", part="Scenarios", tab="In reverse")
     assert not page.exception
+    assert not page.error
+    page.selectbox(key="reverse-of").select("Large-cap trend").run()
+    assert not page.exception
+    assert len(charts(page)) == 1
+    assert any("The likeliest way to lose 10.0 %" in text.value for text in page.markdown)
 
 
 def test_a_scenario_of_ones_own_is_taken_in_and_a_fault_in_it_said(app):
