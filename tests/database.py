@@ -97,6 +97,8 @@ ON_A_DATABASE = (
     *("cli/", "services/", "store/", "workflows/"),
     *("pages/test_data_page.py", "pages/test_page_contract.py", "pages/test_same_numbers.py"),
 )
+#: Tests of processes, which behave the same on any server.
+ON_ANY_SERVER = ("workflows/test_jobs_worker.py", "workflows/test_serve.py", "workflows/test_notebook_cells.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -111,6 +113,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         place = item.path.relative_to(config.rootpath / "tests").as_posix()
         uses = place.startswith(ON_A_DATABASE) or "database" in getattr(item, "fixturenames", ())
-        (kept if uses else left).append(item)
+        (kept if uses and not place.startswith(ON_ANY_SERVER) else left).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=left)
