@@ -20,7 +20,7 @@ from quantlib.charts import PLOTLY_CONFIG, equity_curves, price_line
 from quantlib.charts.numbers import interval, percent
 from quantlib.metrics import METRICS
 from quantlib.reports.recommend import recommendation_figures
-from quantlib.simulators import SIMULATORS
+from quantlib.simulators import USUAL
 from quantlib.strategies import READY
 from quantlib.workflows.pipeline import ensure_sample, run_pipeline
 from quantlib.workflows.reading import freshness
@@ -86,7 +86,7 @@ pd.DataFrame({"value (95 % interval)": table})
 # wide the outcomes spread, and are no forecast that the average goes on. These are the report's own charts.
 
 # %%
-worlds = {simulator: simulate_strategy(session, strategy, simulator, name=name) for simulator in SIMULATORS}
+worlds = {simulator: simulate_strategy(session, strategy, simulator, name=name) for simulator in USUAL}
 figures = recommendation_figures(name, strategy.explain(run.panel), run.result, list(worlds.values()))
 figures["outlook"].show(config=PLOTLY_CONFIG)
 figures["outcomes"].show(config=PLOTLY_CONFIG)

@@ -31,7 +31,7 @@ from quantlib.costs import Costs
 from quantlib.reports.figures import frozen_figure
 from quantlib.reports.types import Recommendation
 from quantlib.settings import Settings
-from quantlib.simulators import SIMULATORS
+from quantlib.simulators import USUAL
 from quantlib.store import read_runs
 from quantlib.strategies import READY
 from quantlib.workflows.lab import try_strategy
@@ -214,7 +214,7 @@ def test_the_ready_strategy_has_the_numbers_of_the_workflow(quickstart: Executed
         assert pd.Series(values["metrics"][column]).dropna().to_dict() == run.metrics[column].dropna().to_dict()
     stored = read_runs(session.store, id=run.run_id)[0]
     assert stored.metrics["sharpe_ratio"] == values["metrics"]["value"]["sharpe_ratio"]
-    for simulator in SIMULATORS:
+    for simulator in USUAL:
         worlds = simulate_strategy(session, READY[name], simulator, name=name)
         assert len(worlds.returns) == WORLDS
         assert values["worlds"][simulator] == [worlds.mean, worlds.probability_of_loss]
