@@ -146,7 +146,7 @@ def against_theory(simulator: Simulator, n: int = 2000) -> pd.DataFrame:
     closes = simulator.closes(two, n=n, horizon=63, seed=session.settings.seed)
     today = np.broadcast_to(two.close[-1], (n, 1, 2))
     moves = np.diff(np.log(np.concatenate([today, closes], axis=1)), axis=1)
-    mean = fit.mean if normal else fit.moves.mean(axis=0)
+    mean = fit.mean if normal else fit.moves.mean(axis=0) - fit.shift[0]
     x, y = ((moves - mean) / fit.volatility * two.periods_per_year**0.5).transpose(2, 0, 1)
 
     size = np.abs(x) - ((2 / np.pi) ** 0.5 if normal else np.abs(past).mean())
