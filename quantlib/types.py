@@ -327,6 +327,17 @@ class Panel:
         frequency = "D" if self.trades_weekends else "B"
         return pd.date_range(self.index[-1], periods=n + 1, freq=frequency, inclusive="right")[-n:].as_unit("us")
 
+    def sessions_ahead(self, n: int) -> pd.DatetimeIndex:
+        """Return the next `n` sessions after the panel's end on the calendar its symbols share: weekdays beside stocks.
+
+        For crypto beside stocks that is the stocks' calendar, which returns between shared closes are per session of.
+        """
+        # By the latest closes; all of them where a symbol has none of late; and the panel's own days at last.
+        shared = next((known for part in (self.tail(60), self) if len(known := part.complete())), self)
+        last = self.index.max()  # unknown where the panel is empty, which the next line refuses
+        days = shared.next_sessions(n + (last - shared.index.max()).days)
+        return pd.DatetimeIndex(days[days > last][:n])
+
     @cached_property
     def snapshot_id(self) -> str:
         """Content hash of dates, symbols, prices and extras: 16 hex digits, the same on every machine."""

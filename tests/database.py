@@ -94,11 +94,14 @@ def store(_migrated: tuple[Store, str]) -> Store:
 
 #: Where tests start their databases by other means than the fixture. Pages that are about widgets are left out.
 ON_A_DATABASE = (
-    *("cli/", "services/", "store/", "workflows/"),
+    *("services/", "store/"),
     *("pages/test_data_page.py", "pages/test_page_contract.py", "pages/test_same_numbers.py"),
 )
-#: Tests of processes, which behave the same on any server.
-ON_ANY_SERVER = ("workflows/test_jobs_worker.py", "workflows/test_serve.py", "workflows/test_notebook_cells.py")
+#: Tests of processes, which behave the same on any server, and of the embedded server itself, which they start.
+ON_ANY_SERVER = (
+    *("workflows/test_jobs_worker.py", "workflows/test_notebook_cells.py"),
+    *("store/test_store_embedded.py", "store/test_store_kill.py"),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

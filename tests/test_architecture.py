@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     "errors": -2,
     "grades": -1,
+    "compiled": 0,
     "types": 0,
     "settings": 0,
     "models": 0,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from panels import CLOSE, assert_rows, everything, frame, two_stocks
 
+from quantlib.errors import DataError
 from quantlib.types import PRICE_FIELDS, Panel
 
 
@@ -46,6 +47,22 @@ def test_crypto_has_365_sessions_a_year_and_every_day() -> None:
 def test_next_sessions_carry_the_calendar_on(n: int, length: int, offset: int, frequency: str) -> None:
     whole = days(str(date(2024, 1, 1 + offset)), length + n, frequency).index
     assert days(str(date(2024, 1, 1 + offset)), length, frequency).next_sessions(n).equals(whole[length:])
+
+
+def test_sessions_ahead_are_of_the_calendar_that_the_symbols_share() -> None:
+    index = pd.date_range("2024-01-01", periods=182)  # ends on a Sunday
+    both = pd.DataFrame({"COIN": 1.0, "STOCK": 1.0}, index=index)
+    both.loc[index.day_of_week >= 5, "STOCK"] = np.nan
+    week = list(pd.bdate_range("2024-07-01", periods=5))
+    assert list(Panel.from_frames(both).sessions_ahead(5)) == week
+    assert list(Panel.from_frames(both[["COIN"]]).sessions_ahead(2)) == list(pd.date_range("2024-07-01", periods=2))
+    gone = both.assign(STOCK=both["STOCK"].where(index < "2024-03-01"))
+    assert list(Panel.from_frames(gone).sessions_ahead(5)) == week, "what they shared long ago tells it"
+    apart = gone.assign(COIN=both["COIN"].where(index >= "2024-03-01"))
+    assert len(Panel.from_frames(apart).sessions_ahead(7)) == 7
+    assert Panel.from_frames(apart).sessions_ahead(7)[0] == pd.Timestamp("2024-07-01")
+    with pytest.raises(DataError, match="empty panel"):
+        Panel.from_frames(both.iloc[:0]).sessions_ahead(1)
 
 
 def test_snapshot_id_is_the_same_on_every_machine(panel: Panel) -> None:

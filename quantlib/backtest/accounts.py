@@ -64,8 +64,12 @@ def simulate(
     cash: float,
     lag: int,
     rebalance: Rebalance,
+    later: tuple[int, Market] | None = None,
 ) -> tuple[Plan, FloatArray, Record, Log]:
-    """Return what was handed to the kernel for an account of groups, its equity [T], its record and its events."""
+    """Return what was handed to the kernel for an account of groups, its equity [T], its record and its events.
+
+    `later` is the row, 1 or above, from which on the market has other costs, and that market of the same panel.
+    """
     check_account(cash, lag, rebalance)
     limits = limits or Limits()
     plan = plan_of(panel, groups, limits)
@@ -73,8 +77,9 @@ def simulate(
     stops = [group.stops or Stops() for group in groups]
     rules = rules_of(stops, [group.spread_z for group in groups], len(panel))
     linked = np.array([group.linked for group in groups])
+    since, after = later or (len(panel), market)
     log = simulate_nb(
-        *(market, plan.targets, plan.column, plan.first, linked, rules, bounds_of(limits)),
+        *(market, after, since, plan.targets, plan.column, plan.first, linked, rules, bounds_of(limits)),
         *(float(cash), lag, rebalance == "every_bar", equity, record),
     )
     return plan, equity, record, log

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import literal_unroll
 
-from quantlib.backtest.compiled import step
 from quantlib.backtest.market import AMOUNT, CLOSE, DIVIDEND, SPLIT, Market
 from quantlib.backtest.state import NOT, PROFITS, IntArray, Record, Rules, State
+from quantlib.compiled import step
 from quantlib.types import FloatArray
 
 #: Sessions that the volatility stop learns from, and the fewest that tell anything.

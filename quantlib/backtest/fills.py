@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from quantlib.backtest.booking import fee_nb, trade_nb, turn_nb
-from quantlib.backtest.compiled import step
 from quantlib.backtest.market import CLOSE, HIGH, LOW, OPEN, PRICE
 from quantlib.backtest.state import DECISION, FILLED, NOT, WAITING, Record, Rules, State
+from quantlib.compiled import step
 from quantlib.types import FloatArray
 
 #: Bars in a row without a price after which a leg is no longer waited for: longer than any weekend with holidays.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 from quantlib.backtest.booking import earn_nb, trade_nb, turn_nb, write_trade_nb
-from quantlib.backtest.compiled import entry, maker, step
 from quantlib.backtest.fills import fill_nb
 from quantlib.backtest.market import CLOSE, DIVIDEND, SPLIT, Market
 from quantlib.backtest.orders import block_nb, decide_nb, leave_nb
@@ -41,6 +40,7 @@ from quantlib.backtest.state import (
     State,
 )
 from quantlib.backtest.stopping import stop_nb, watch_nb
+from quantlib.compiled import kernel, maker, step
 from quantlib.types import FloatArray
 
 
@@ -263,9 +263,11 @@ def full_nb(s: State) -> bool:
     )
 
 
-@entry
+@kernel(error_model="numpy")
 def simulate_nb(
     market: Market,
+    later: Market,
+    since: int,
     targets: FloatArray,
     column: IntArray,
     first: IntArray,
@@ -282,6 +284,8 @@ def simulate_nb(
 
     Parameters
     ----------
+    later, since
+        The market from a row on, 1 or later: the same prices, maybe other costs. Where there is none, `market` and T.
     targets
         Decided weights [L, T].
     column, first, linked
@@ -300,7 +304,13 @@ def simulate_nb(
             orders = room_nb(s.log.orders, log.used[1], 4 * len(groups))
             trades = room_nb(s.log.trades, log.used[2], 5 * len(groups))
             s = State(market, targets, legs, groups, Log(fills, orders, trades, log.used))
-        clock = bars_nb(s, stops, bounds, clock, lag, every_bar, equity, record)
+        until = since
+        if clock.bar >= since:
+            s, until = State(later, targets, legs, groups, s.log), len(equity)
+        clock = bars_nb(s, stops, bounds, clock, lag, every_bar, equity[:until], record)
+        if clock.bar == since and equity[since - 1] <= 0.0:
+            equity[since:] = 0.0
+            break
     if record is not None:
         for g in range(len(groups)):
             if groups[g]["began"] != NOT:
@@ -308,7 +318,7 @@ def simulate_nb(
     return s.log
 
 
-@entry
+@kernel(error_model="numpy")
 def simulate_each_nb(
     market: Market,
     targets: FloatArray,
@@ -332,5 +342,6 @@ def simulate_each_nb(
             rules = Rules(stops.each[a : a + 1], stops.z[a : a + 1])
         at = slice(a, a + 1)
         simulate_nb(
-            market, targets[a], columns[a], first, linked[at], rules, bounds, cash, lag, every_bar, equity[a], None
+            *(market, market, targets.shape[2], targets[a], columns[a], first, linked[at], rules, bounds),
+            *(cash, lag, every_bar, equity[a], None),
         )

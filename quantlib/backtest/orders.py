@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from quantlib.backtest.booking import write_nb
-from quantlib.backtest.compiled import step
 from quantlib.backtest.state import DECISION, NEXT, NOT, REPLACED, RESET, WAITING, Record, State
+from quantlib.compiled import step
 
 
 @step

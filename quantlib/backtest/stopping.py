@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from quantlib.backtest.booking import judge_nb, trade_nb, turn_nb
-from quantlib.backtest.compiled import step
 from quantlib.backtest.market import CLOSE, HIGH, LOW, OPEN
 from quantlib.backtest.orders import block_nb, leave_nb
 from quantlib.backtest.state import (
@@ -21,6 +20,7 @@ from quantlib.backtest.state import (
     Rules,
     State,
 )
+from quantlib.compiled import step
 
 
 @step

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quantlib.backtest.compiled import entry, step
 from quantlib.backtest.market import AMOUNT, CLOSE, PRICE, SPLIT, Market
 from quantlib.backtest.state import NEXT, NOT, RESET
+from quantlib.compiled import kernel, step
 from quantlib.risk import Limits, Stops
 from quantlib.types import FloatArray
 
@@ -27,7 +27,7 @@ def charge_nb(notional: float, side: float, impact: float, assumed: float, amoun
     return notional * (side + (impact * np.sqrt(notional / amount) if amount > 0.0 else assumed))
 
 
-@entry
+@kernel(error_model="numpy")
 def lone_nb(
     bars: FloatArray,
     symbols: NDArray[np.void],

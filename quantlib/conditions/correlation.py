@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from quantlib.compiled import kernel
 from quantlib.types import FloatArray
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def correlation_nb(a: FloatArray, b: FloatArray, n: int) -> FloatArray:
     """Return Pearson's correlation of the last `n` values of two series [T], NaN where one is unknown or stands still.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from quantlib.compiled import kernel
 from quantlib.types import FloatArray
 
 
@@ -31,7 +31,7 @@ class RunningSums(NamedTuple):
     same: NDArray[np.int32]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def running_sums_nb(
     close: FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int32], NDArray[np.int32]]:
@@ -63,7 +63,7 @@ def running_sums_nb(
     return close, total, rest, known, same
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def sma_nb(
     close: FloatArray,
     total: FloatArray,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from quantlib.compiled import kernel
 from quantlib.metrics.series import ENOUGH, NEGLIGIBLE
 from quantlib.types import FloatArray
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def equity_metrics_nb(equity: FloatArray, periods_per_year: float, first: int) -> tuple[float, float, float]:
     """Return total return, Sharpe ratio and maximum drawdown of an account from its first fill on.
 
@@ -56,7 +56,7 @@ def equity_metrics_nb(equity: FloatArray, periods_per_year: float, first: int) -
     return grown, (shift + total / n) / deviation * np.sqrt(periods_per_year), depth
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def equities_metrics_nb(equity: FloatArray, periods_per_year: float, first: NDArray[np.int64]) -> FloatArray:
     """Return total return, Sharpe ratio and maximum drawdown of accounts [A, 3], from equity [A, T] and first [A].
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from quantlib.compiled import kernel
 from quantlib.simulators.streams import Streams, Words, uniform_nb
 from quantlib.types import FloatArray, Panel
 
@@ -149,7 +149,7 @@ def _pool(found: list[tuple[FloatArray, FloatArray]]) -> Pool:
     return Pool(np.array(bounds, dtype=np.int64), np.concatenate(moves), np.concatenate(shapes))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def alike_nb(pool: Pool, j: int, move: float, u: float) -> int:
     """Return which session of symbol j is taken for a move: one of the ten next to it, by a uniform number."""
     begin, end = pool.bounds[j], pool.bounds[j + 1]
@@ -158,7 +158,7 @@ def alike_nb(pool: Pool, j: int, move: float, u: float) -> int:
     return int(low + int(u * ALIKE))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def bars_nb(closes: FloatArray, last: FloatArray, states: Words, model: BarModel) -> FloatArray:
     """Return open, high, low and volume [4, n, horizon, N] of closes [n, horizon, N] that follow the last ones [N]."""
     n, horizon, size = closes.shape

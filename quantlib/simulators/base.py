@@ -12,14 +12,14 @@ from operator import index as whole_number
 from typing import Annotated, ClassVar, Literal, NamedTuple, TypeVar
 
 import joblib
-import numba
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from quantlib.compiled import kernel
 from quantlib.errors import DataError
 from quantlib.simulators.bars import fit_bars
-from quantlib.simulators.learning import MIN_SESSIONS, sessions_after
+from quantlib.simulators.learning import MIN_SESSIONS
 from quantlib.simulators.streams import Streams
 from quantlib.types import FloatArray, Panel
 
@@ -140,6 +140,8 @@ class Simulator(BaseModel):
     name: ClassVar[str]
     title: ClassVar[str]
     description: ClassVar[str]
+    #: What is sure to be left for a rule to live on where `drift` is "none"; empty where nothing is.
+    edge_without_drift: ClassVar[str] = ""
 
     @abstractmethod
     def calibrate(self, panel: Panel) -> Calibration:
@@ -207,7 +209,7 @@ class Simulator(BaseModel):
         n, horizon, seed, first = _counts(n, horizon, seed, first)
         fit = self.calibrate(panel)
         model = fit_bars(panel.window(fit.start)) if bars else None
-        sessions = sessions_after(panel, horizon)
+        sessions = panel.sessions_ahead(horizon)
         unknown = np.full((horizon, len(fit.symbols)), np.nan)
 
         def part_of(streams: Streams) -> tuple[FloatArray, FloatArray | None]:
@@ -280,7 +282,7 @@ def _draw_closes(fit: Calibration, horizon: int, streams: Streams, out: FloatArr
     return closes
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def add_up_nb(moves: FloatArray) -> None:
     """Turn the returns of each path [n, horizon, N] into their running sums, in place."""
     for path in moves:
@@ -289,7 +291,7 @@ def add_up_nb(moves: FloatArray) -> None:
                 path[t, j] += path[t - 1, j]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def scale_nb(growth: FloatArray, last: FloatArray) -> bool:
     """Multiply growth [n, horizon, N] by the last closes [N] in place; tell whether all are prices."""
     fine = True

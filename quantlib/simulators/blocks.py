@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from quantlib.compiled import kernel
 from quantlib.simulators.base import Calibration, Estimate
 from quantlib.simulators.learning import described
 from quantlib.simulators.streams import Streams, Words, integer_nb, uniform_nb
@@ -94,7 +94,7 @@ class Blocks:
         if self.even:
             return np.full(self.length, 1.0 / self.length), np.ones(1)
         # Every start still under way has the same chance to last to this age.
-        lasts = np.ones(self.ages) if self.fixed else (1.0 - 1.0 / self.block) ** np.arange(self.ages)
+        lasts = np.ones(self.ages) if self.fixed else np.float_power(1.0 - 1.0 / self.block, np.arange(self.ages))
         chance, by_age = np.zeros(self.length), np.zeros(self.ages)
         add_chances_nb(lasts, self.starts, self.wraps, chance, by_age)
         return chance / chance.sum(), by_age / by_age.sum()
@@ -190,7 +190,7 @@ def automatic_block(moves: FloatArray, law: Literal["stationary", "circular"] = 
     return float(np.where(lengths > 1.0, lengths, 1.0).mean())
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def rows_nb(
     states: Words,
     starts: Rows,
@@ -221,7 +221,7 @@ def rows_nb(
                 row = row + 1 if row + 1 < length else 0
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def gather_nb(moves: FloatArray, shift: FloatArray, rows: Rows, ages: Rows, out: FloatArray) -> None:
     """Fill out [count, horizon, N] with the rows of moves [T, N], less the shift [ages, N] of their age."""
     oldest = len(shift) - 1
@@ -233,7 +233,7 @@ def gather_nb(moves: FloatArray, shift: FloatArray, rows: Rows, ages: Rows, out:
                 out[i, t, j] = moves[row, j] - shift[age, j]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def add_by_age_nb(values: FloatArray, starts: Rows, wraps: bool, total: FloatArray, counts: FloatArray) -> None:
     """Add to total [ages, N] and counts [ages] the values [T, N] of each block's rows by age, and their number."""
     length = len(values)
@@ -245,7 +245,7 @@ def add_by_age_nb(values: FloatArray, starts: Rows, wraps: bool, total: FloatArr
                 total[age, j] += values[row, j]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def add_chances_nb(lasts: FloatArray, starts: Rows, wraps: bool, chance: FloatArray, by_age: FloatArray) -> None:
     """Add to each row [T] and each age [ages] the chances `lasts` [ages] that a block gets there, over all starts."""
     length = len(chance)

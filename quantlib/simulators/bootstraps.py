@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,19 @@ from quantlib.simulators.base import Drift, Simulator, Window
 from quantlib.simulators.blocks import BlockCalibration, Blocks, automatic_block, block_fields
 from quantlib.simulators.learning import history
 from quantlib.types import FloatArray, Panel
+
+#: Fields of bootstraps whose block is theirs to choose.
+Block = Annotated[
+    float | None,
+    Field(
+        ge=1,
+        allow_inf_nan=False,
+        title="Mean block",
+        description="Mean length in sessions of the stretches of history laid end to end.",
+        json_schema_extra={"empty": "auto"},
+    ),
+]
+DRIFT = "Keep the history's mean return, or have none. What moves inside a block stays."
 
 
 class Bootstrap(Simulator):
@@ -42,17 +55,8 @@ class Bootstrap(Simulator):
     Patton, Politis and White (2009).
     """
 
-    block: float | None = Field(
-        None,
-        ge=1,
-        allow_inf_nan=False,
-        title="Mean block",
-        description="Mean length in sessions of the stretches of history laid end to end.",
-        json_schema_extra={"empty": "auto"},
-    )
-    drift: Drift = Field(
-        "history", description="Keep the history's mean return, or have none. What moves inside a block stays."
-    )
+    block: Block = None
+    drift: Drift = Field("history", description=DRIFT)
     window: Window = None
 
     def calibrate(self, panel: Panel) -> BlockCalibration:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from scipy.stats import rankdata
 
+from quantlib.compiled import kernel
 from quantlib.errors import DataError
 from quantlib.types import FloatArray
 
@@ -71,7 +71,7 @@ def elliptical(tau: FloatArray, symbols: tuple[str, ...]) -> FloatArray:
     return np.asarray(near)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def _agreement_nb(x: np.ndarray, y: np.ndarray) -> FloatArray:
     """Return for each row how many others agree with it in order, less how many disagree [T]; x ascending.
 

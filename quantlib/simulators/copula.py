@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numba
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import gammaln, stdtr, stdtrit
 from scipy.stats import rankdata
 
+from quantlib.compiled import kernel
 from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.concordance import elliptical, kendall
 from quantlib.simulators.gbm import symmetric_root
@@ -220,7 +220,7 @@ def chances(degrees: float) -> tuple[FloatArray, FloatArray]:
     return np.asarray(stdtr(degrees, nodes)), np.asarray(stdtr(degrees, -nodes))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def _draw_nb(
     states: Words,
     signs: FloatArray,

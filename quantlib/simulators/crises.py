@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from quantlib.errors import DataError, nearest
-from quantlib.simulators.learning import last_known, sessions_after
+from quantlib.simulators.learning import last_known
 from quantlib.types import DateLike, FloatArray, Panel, as_date, check_span
 
 MONTH = 21
@@ -334,7 +334,7 @@ def replay_crisis(panel: Panel, crisis: str) -> Panel:
 
     missing = [symbol for symbol in panel.symbols if symbol not in symbols]
     return Panel(
-        index=sessions_after(traded, len(days)),
+        index=traded.sessions_ahead(len(days)),
         symbols=panel.symbols,
         open=laid(days.open, scale),
         high=laid(days.high, scale),

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from quantlib.errors import DataError, nearest
 from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.blocks import Blocks, automatic_block, gather_nb
+from quantlib.simulators.bootstraps import DRIFT, Block
 from quantlib.simulators.learning import described, history
 from quantlib.simulators.streams import Streams
 from quantlib.types import FloatArray, Panel
@@ -125,17 +126,8 @@ class FactorBootstrap(Simulator):
         description="Number of principal components, where no factors are named.",
         json_schema_extra={"empty": "auto"},
     )
-    block: float | None = Field(
-        None,
-        ge=1,
-        allow_inf_nan=False,
-        title="Mean block",
-        description="Mean length in sessions of the stretches of history laid end to end.",
-        json_schema_extra={"empty": "auto"},
-    )
-    drift: Drift = Field(
-        "history", description="Keep the history's mean return, or have none. What moves inside a block stays."
-    )
+    block: Block = None
+    drift: Drift = Field("history", description=DRIFT)
     window: Window = None
 
     @model_validator(mode="after")

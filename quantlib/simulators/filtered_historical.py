@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-import numba
 import numpy as np
 from pydantic import Field
 
+from quantlib.compiled import kernel
 from quantlib.errors import DataError
 from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
-from quantlib.simulators.fitting import need
+from quantlib.simulators.fitting import Start, need
 from quantlib.simulators.garch_fit import LEAST, MOST, WAY_OUT, GarchFit, fit_garch, garch_estimates
 from quantlib.simulators.learning import described, history
 from quantlib.simulators.streams import Streams, Words, integer_nb
@@ -105,9 +105,7 @@ class FilteredHistorical(Simulator):
     asymmetric: bool = Field(
         default=True, title="Leverage effect", description="Losses raise volatility more than gains do."
     )
-    start: Literal["today", "long_run"] = Field(
-        "today", title="Start", description="Begin with the volatility forecast for tomorrow, or with the long-run one."
-    )
+    start: Start = "today"
     drift: Drift = "history"
     window: Window = None
 
@@ -164,7 +162,7 @@ def growth_by_volatility(shocks: FloatArray, step: FloatArray) -> FloatArray:
     return table
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def growth_nb(volatility: float, shocks: FloatArray, drag: FloatArray, step: float) -> float:
     """Return log of the mean of exp(volatility z) over shocks z [T], from `drag` [STEPS] where that reaches.
 
@@ -182,7 +180,7 @@ def growth_nb(volatility: float, shocks: FloatArray, drag: FloatArray, step: flo
     return float(volatility * top + np.log(np.mean(np.exp(volatility * (shocks - top)))))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def filtered_moves_nb(
     states: Words,
     signs: FloatArray,

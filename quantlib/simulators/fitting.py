@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 from statsmodels.stats.correlation_tools import corr_clipped
 from statsmodels.tools.numdiff import approx_hess
 
 from quantlib.errors import DataError
 from quantlib.types import FloatArray, Panel
+
+#: Where the volatility of a law that remembers it begins.
+Start = Annotated[
+    Literal["today", "long_run"],
+    Field(title="Start", description="Begin with the volatility forecast for tomorrow, or with the long-run one."),
+]
 
 
 def need(known: Panel, least: int, law: str) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-import numba
 import numpy as np
-from pydantic import Field
 from scipy.special import gammaincinv
 
+from quantlib.compiled import kernel
 from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
-from quantlib.simulators.fitting import as_correlation, need
+from quantlib.simulators.fitting import Start, as_correlation, need
 from quantlib.simulators.garch_fit import LEAST, GarchFit, fit_garch, garch_estimates
 from quantlib.simulators.gbm import symmetric_root
 from quantlib.simulators.learning import described, history
@@ -96,9 +95,7 @@ class GARCH(Simulator):
     )
     asymmetric: ClassVar[bool] = False
 
-    start: Literal["today", "long_run"] = Field(
-        "today", title="Start", description="Begin with the volatility forecast for tomorrow, or with the long-run one."
-    )
+    start: Start = "today"
     drift: Drift = "history"
     window: Window = None
 
@@ -163,7 +160,7 @@ def mixing(df: FloatArray) -> FloatArray:
     return np.asarray(np.outer(scale, scale) * (left @ left.T) / NODES)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel(error_model="numpy")
 def garch_moves_nb(
     states: Words,
     signs: FloatArray,
@@ -187,8 +184,11 @@ def garch_moves_nb(
         state = states[i]
         variance[:] = start
         for t in range(horizon):
-            normal[:] = 0.0
-            for k in range(size):
+            # The first shock sets what the others add to.
+            shock = signs[i] * normal_nb(state)
+            for j in range(size):
+                normal[j] = shock * root[0, j]
+            for k in range(1, size):
                 shock = signs[i] * normal_nb(state)
                 for j in range(size):
                     normal[j] += shock * root[k, j]
@@ -197,9 +197,10 @@ def garch_moves_nb(
                 width = shared
                 if half[j] > least:
                     width += gamma_nb(state, half[j] - least)
-                shock = np.sqrt((half[j] - 1.0) / width) * normal[j]
-                moves[i, t, j] = mean[j] + drag * variance[j] + np.sqrt(variance[j]) * shock
+                # Variance times the squared scale of the t shock: one root and one quotient for both.
+                scaled = variance[j] * (half[j] - 1.0) / width
+                moves[i, t, j] = mean[j] + drag * variance[j] + np.sqrt(scaled) * normal[j]
                 # Without a branch, which would be guessed wrong every other time: the larger part of the cost.
-                slope = rules[j, 1] + rules[j, 2] * (shock < 0.0)
-                variance[j] = rules[j, 0] + (slope * shock * shock + rules[j, 3]) * variance[j]
+                slope = rules[j, 1] + rules[j, 2] * (normal[j] < 0.0)
+                variance[j] = rules[j, 0] + slope * scaled * normal[j] * normal[j] + rules[j, 3] * variance[j]
     return moves

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import ClassVar, Literal
 
-import numba
 import numpy as np
 from pydantic import Field
 
+from quantlib.compiled import kernel
 from quantlib.errors import DataError
 from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.learning import described, history
@@ -44,7 +44,7 @@ class GBMCalibration(Calibration):
             # The root's eigenvectors are the directions in which prices move together, its eigenvalues how far.
             spread, directions = np.linalg.eigh(self.root)
             shocks = sobol_shocks(streams, horizon, spread**2)
-            return correlate_nb(shocks, self.mean, np.ascontiguousarray((directions * spread).T))  # type: ignore[no-any-return]
+            return correlate_nb(shocks, self.mean, np.ascontiguousarray((directions * spread).T))
         streams = streams._replace(mirrored=self.draws == "antithetic")
         moves: FloatArray = normal_moves_nb(streams.states(), streams.signs(), horizon, self.mean, self.root)
         return moves
@@ -145,7 +145,7 @@ def symmetric_root(covariance: FloatArray) -> FloatArray:
     return np.asarray(scaled @ vectors.T)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def normal_moves_nb(states: Words, signs: FloatArray, horizon: int, mean: FloatArray, root: FloatArray) -> FloatArray:
     """Return normal log returns [n, horizon, N] with this mean [N] and root of the covariance [N, N]."""
     n, size = len(states), len(mean)
@@ -162,7 +162,7 @@ def normal_moves_nb(states: Words, signs: FloatArray, horizon: int, mean: FloatA
     return moves
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def correlate_nb(shocks: FloatArray, mean: FloatArray, root: FloatArray) -> FloatArray:
     """Return mean + shocks @ root of each session [n, horizon, N]; no sum depends on how many are asked for."""
     moves = np.empty_like(shocks)

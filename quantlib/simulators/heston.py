@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-import numba
 import numpy as np
 from pydantic import Field
 from scipy.special import gammaln
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
+from quantlib.compiled import kernel
 from quantlib.compute import map_work
 from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
-from quantlib.simulators.fitting import as_correlation, need
+from quantlib.simulators.fitting import Start, as_correlation, need
 from quantlib.simulators.gbm import symmetric_root
 from quantlib.simulators.heston_fit import LEAST, HestonFit, fit_heston
 from quantlib.simulators.learning import described, history
@@ -104,9 +104,7 @@ class Heston(Simulator):
         "Volatility that wanders around its level and rises as prices fall, from today's volatility."
     )
 
-    start: Literal["today", "long_run"] = Field(
-        "today", title="Start", description="Begin with today's volatility, as filtered, or with the long-run one."
-    )
+    start: Start = Field("today", description="Begin with today's volatility, as filtered, or with the long-run one.")
     substeps: int = Field(
         4,
         ge=1,
@@ -172,7 +170,7 @@ def shock_correlation(fits: tuple[HestonFit, ...], seen: FloatArray) -> tuple[Fl
     return inner, share(inner)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def heston_moves_nb(
     states: Words,
     signs: FloatArray,

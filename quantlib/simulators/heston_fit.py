@@ -15,11 +15,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from scipy.special import gammaincinv, ive
 
+from quantlib.compiled import kernel
 from quantlib.errors import DataError
 from quantlib.simulators.fitting import curvature
 from quantlib.types import FloatArray
@@ -163,7 +163,7 @@ def grid(reversion: float, level: float, width: float, leverage: float) -> Grid:
     )
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def filter_loss_nb(
     gaps: FloatArray,
     variance: FloatArray,

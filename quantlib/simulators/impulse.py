@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Self
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, FiniteFloat, PositiveInt, field_serializer, field_validator, model_validator
 
+from quantlib.compiled import kernel
 from quantlib.errors import DataError, nearest
 from quantlib.simulators.base import Calibration, Estimate, Simulator
 from quantlib.simulators.streams import Streams, Words, exponential_nb, normal_nb, uniform_nb
@@ -267,7 +267,7 @@ def background(expected: float, horizon: int, branching: float, memory: float) -
     return expected / (horizon / free - calm)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def shocks_nb(
     state: Words, counts: NDArray[np.int64], shocks: int, rate: float, branching: float, memory: float
 ) -> None:
@@ -296,7 +296,7 @@ def shocks_nb(
             excited += branching / memory
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def inject_nb(
     moves: FloatArray,
     states: Words,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from quantlib.errors import DataError
 from quantlib.types import FloatArray, Panel
@@ -103,14 +102,3 @@ def correlation(covariance: FloatArray) -> FloatArray:
     result = np.full_like(covariance, np.nan)
     np.divide(covariance, scale, out=result, where=scale > 0)
     return result
-
-
-def sessions_after(panel: Panel, horizon: int) -> pd.DatetimeIndex:
-    """Return the sessions of the paths: after the panel's end, on the calendar all its symbols share.
-
-    For crypto beside stocks that is the stocks' calendar, which the fitted returns are per session of.
-    """
-    known = panel.complete()
-    late = (panel.index[-1] - known.index[-1]).days
-    sessions = known.next_sessions(horizon + late)
-    return pd.DatetimeIndex(sessions[sessions > panel.index[-1]][:horizon])

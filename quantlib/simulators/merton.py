@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numba
 import numpy as np
 from pydantic import Field
 from scipy.stats import poisson
 
+from quantlib.compiled import kernel
 from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.fitting import as_correlation, need
 from quantlib.simulators.gbm import symmetric_root
@@ -182,7 +182,7 @@ def shared_moments(fits: tuple[Jumps, ...], *, together: bool) -> tuple[FloatArr
     return through, of_counts
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def merton_moves_nb(
     states: Words,
     signs: FloatArray,

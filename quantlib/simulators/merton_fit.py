@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
+from quantlib.compiled import kernel
 from quantlib.errors import DataError
 from quantlib.simulators.fitting import curvature
 from quantlib.types import FloatArray
@@ -89,7 +89,7 @@ def _fitted(data: bytes) -> Jumps | None:
     )
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def jump_loss_nb(moves: FloatArray, point: FloatArray, slope: FloatArray) -> float:
     """Return minus the log likelihood of log returns [T] under a jump diffusion, and write its gradient.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
-import numba
 import numpy as np
 from pydantic import Field
 
+from quantlib.compiled import kernel
 from quantlib.errors import DataError
 from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.gbm import symmetric_root
@@ -139,7 +139,10 @@ class OrnsteinUhlenbeck(Simulator):
 
     The log price of a later leg is hedge ratio times that of the first plus a spread that is pulled back to its
     level; daily steps follow the exact discretisation, an AR(1), so nothing depends on a step size. Innovations of
-    all legs are normal with the history's covariance. The edge of a spread trader is built in, even without drift.
+    all legs are normal with the history's covariance.
+
+    **No drift is not no edge here**: spreads revert whatever `drift` is, so whoever trades them gains before costs.
+    These worlds are no test of a rule where nothing can be earned; take another simulator for that.
 
     Each spread is fitted by the error-correction regression of its leg, which is the Gaussian likelihood of hedge
     ratio, level and speed together; so the errors are those of one joint fit and the test of mean reversion knows
@@ -173,9 +176,10 @@ class OrnsteinUhlenbeck(Simulator):
     name: ClassVar[str] = "ornstein_uhlenbeck"
     title: ClassVar[str] = "Ornstein-Uhlenbeck spreads"
     description: ClassVar[str] = (
-        "The first symbol wanders; the others stay tied to it by spreads that revert. For pairs and spreads that "
-        "were found to revert."
+        "The first symbol wanders; the others stay tied to it by spreads that revert, with drift or without. For pairs "
+        "and spreads that were found to revert."
     )
+    edge_without_drift: ClassVar[str] = "spreads that revert"
 
     hedge: float | None = Field(
         None,
@@ -189,7 +193,7 @@ class OrnsteinUhlenbeck(Simulator):
         title="Evidence",
         description="Refuse spreads whose mean reversion is not significant at 5 %, or take them as fitted.",
     )
-    drift: Drift = Field("history", description="Keep the first symbol's mean return, or have none: only spreads pay.")
+    drift: Drift = Field("history", description="Keep the first symbol's mean return, or have none: spreads still pay.")
     window: Window = None
 
     def calibrate(self, panel: Panel) -> OrnsteinUhlenbeckCalibration:
@@ -327,7 +331,7 @@ def mixed(hedge: FloatArray) -> FloatArray:
     return mixing
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def _draw_nb(
     states: Words,
     signs: FloatArray,

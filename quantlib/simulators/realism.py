@@ -158,11 +158,11 @@ def _judged(panel: Panel, window: int | None, n: int, sessions: int | None) -> P
     there = len(known) - 1
     wanted = min(MOST_SESSIONS, there, window or MOST_SESSIONS) if sessions is None else sessions
     if wanted < LEAST_SESSIONS or wanted > there:
-        learns = f", and the simulator learns from the latest {window}" if window and window < LEAST_SESSIONS else ""
-        raise DataError(
-            f"A realism card needs {max(LEAST_SESSIONS, wanted):,} returns; this panel has {max(there, 0):,} with "
-            f"every close known{learns}. Take a longer span or window, or fewer sessions, {LEAST_SESSIONS} at least."
-        )
+        needs = f"A realism card needs {max(LEAST_SESSIONS, wanted):,} returns"
+        if sessions is None and there >= LEAST_SESSIONS:
+            raise DataError(f"{needs}; the simulator learns from the latest {window}. Take a longer window.")
+        fewer = "" if sessions is None else f", or fewer sessions, {LEAST_SESSIONS} at least"
+        raise DataError(f"{needs}; this panel has {max(there, 0):,} with every close known. Take a longer span{fewer}.")
     judged = known.tail(wanted + 1)
     still = np.ptp(judged.close, axis=0) == 0.0
     if still.any():

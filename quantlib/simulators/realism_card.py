@@ -13,6 +13,8 @@ from quantlib.simulators.crises import CRISES, covered
 SHARE = 0.25
 """A facet fails for the panel where it fails on more than this share of the symbols."""
 LETTERS = "ABCDEF"
+UNKNOWN = "unknown"
+"""Stands for the letter where worlds could not be judged."""
 NAMED = 3  # crises that a sentence names
 TOGETHER = ""
 """Stands for the symbols together where a symbol is named."""
@@ -21,6 +23,43 @@ TOGETHER = ""
 def letter(failed: int) -> str:
     """Return the grade for a number of failed facets: A for none, one letter down for each, F for five or more."""
     return LETTERS[min(failed, len(LETTERS) - 1)]
+
+
+@dataclass(frozen=True)
+class RealismGrade:
+    """How real a simulator's worlds are, in short: what stands beside every number made from them.
+
+    Which crises the worlds never learned from is not among it: a card is judged on a stretch of its own, and numbers
+    are made by a simulator that learned from all of its window; `quantlib.simulators.crises.stamp` says it of that.
+
+    Parameters
+    ----------
+    letter
+        "A" to "F", or "unknown" where they could not be judged.
+    why
+        What is wrong with the worlds as a whole, or why they could not be judged.
+    judged
+        By how many worlds, as long as which history; empty where not judged.
+
+    Examples
+    --------
+    >>> RealismGrade("unknown", "it was not asked for").sentence
+    'Grade unknown: it was not asked for'
+    """
+
+    letter: str
+    why: str
+    judged: str = ""
+
+    @property
+    def reasons(self) -> str:
+        """The reasons and what it was judged by, never blank, without a full stop."""
+        return self.why.rstrip(".") + (f" ({self.judged})" if self.judged else "")
+
+    @property
+    def sentence(self) -> str:
+        """The grade with its reasons and what it was judged by, without a full stop."""
+        return f"Grade {self.letter}: {self.reasons}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,21 +150,21 @@ class RealismCard:
     @property
     def sentence(self) -> str:
         """The grade with its reasons and the crises never seen, to stand beside every number of these worlds."""
-        return self._said(self.grade, list(self.faults.values()))
-
-    def sentence_of(self, symbol: str) -> str:
-        """Return one symbol's grade with its reasons and the crises never seen."""
-        if symbol not in self.symbols:
-            raise DataError(f"The card has no symbol {symbol!r}. {nearest(symbol, self.symbols)}")
-        fails = self.fails
-        return self._said(self.grades[symbol], fails.loc[fails["symbol"] == symbol, "words"].tolist())
-
-    def _said(self, grade: str, faults: Sequence[str]) -> str:
-        said = f"Grade {grade}: " + (", ".join(faults) or "not told from history by any measure")
+        said = f"Grade {self.grade}: {_reasons(list(self.faults.values()))}"
         if missed := self.unseen:
             more = len(missed) - NAMED
             said += f"; never saw {', '.join(missed[:NAMED])}" + (f" and {more} more named crises" if more > 0 else "")
         return said
+
+    @property
+    def short(self) -> RealismGrade:
+        """The grade of the worlds as a whole with its reasons, without the rest of the card."""
+        judged = f"judged by {self.worlds:,} worlds of the {self.sessions:,} sessions up to {self.end:%Y-%m-%d}"
+        return RealismGrade(self.grade, _reasons(list(self.faults.values())), judged)
+
+
+def _reasons(faults: Sequence[str]) -> str:
+    return ", ".join(faults) or "not told from history by any measure"
 
 
 def grade_table(cards: Sequence[RealismCard]) -> pd.DataFrame:

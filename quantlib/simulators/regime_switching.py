@@ -6,9 +6,9 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numba
 import numpy as np
 
+from quantlib.compiled import kernel
 from quantlib.errors import DataError
 from quantlib.simulators.base import Calibration, Drift, Estimate, Simulator, Window
 from quantlib.simulators.gbm import symmetric_root
@@ -312,7 +312,7 @@ def long_run(transition: FloatArray) -> FloatArray:
     return np.asarray(leave[::-1] / leave.sum())
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def _smooth_nb(height: FloatArray, transition: FloatArray, share: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the chances of each regime given all sessions [T, K], and on the last one [K]: forward, then backward.
 
@@ -335,7 +335,7 @@ def _smooth_nb(height: FloatArray, transition: FloatArray, share: FloatArray) ->
     return chances, now
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def _draw_nb(
     states: Words,
     signs: FloatArray,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numba
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
 
+from quantlib.compiled import kernel
 from quantlib.simulators.streams import Streams, Words, normal_nb
 from quantlib.types import FloatArray
 
@@ -87,7 +87,7 @@ def _normal_net(seed: int, number: int, width: int) -> FloatArray:
     return net
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def bridge_nb(
     states: Words, points: FloatArray, ranks: np.ndarray, horizon: int, nodes: np.ndarray, weights: FloatArray
 ) -> FloatArray:

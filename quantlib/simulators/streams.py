@@ -17,10 +17,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from quantlib.compiled import kernel
 from quantlib.types import FloatArray
 
 Words = NDArray[np.uint64]
@@ -127,7 +127,7 @@ _S19, _S23, _S41, _S45 = np.uint64(19), np.uint64(23), np.uint64(41), np.uint64(
 _LAYER = np.uint64(_LAYERS - 1)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel(forceinline=True)
 def word_nb(state: Words) -> np.uint64:
     """Return the next 64 random bits."""
     a, b, c, d = state[0], state[1], state[2], state[3]
@@ -142,13 +142,13 @@ def word_nb(state: Words) -> np.uint64:
     return word
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel(forceinline=True)
 def uniform_nb(state: Words) -> float:
     """Return a uniform number in (0, 1), never one of the ends, from 52 bits."""
     return float((np.int64(word_nb(state) >> _S12) + 0.5) / _UNIT)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel(forceinline=True)
 def normal_nb(state: Words) -> float:
     """Return a standard normal number, by the ziggurat."""
     while True:
@@ -165,7 +165,7 @@ def normal_nb(state: Words) -> float:
             return x
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def tail_nb(state: Words, side: float) -> float:
     """Return a normal number beyond the ziggurat's edge, on the side given by a sign."""
     while True:
@@ -174,13 +174,13 @@ def tail_nb(state: Words, side: float) -> float:
             return math.copysign(_EDGE + x, side)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel(forceinline=True)
 def exponential_nb(state: Words) -> float:
     """Return an exponential number of mean 1."""
     return -math.log(uniform_nb(state))
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel(error_model="numpy", forceinline=True)
 def gamma_nb(state: Words, shape: float) -> float:
     """Return a gamma number of this shape, above 0, and scale 1, by Marsaglia and Tsang."""
     boost = 1.0
@@ -201,41 +201,7 @@ def gamma_nb(state: Words, shape: float) -> float:
             return float(boost * d * v)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
-def student_nb(state: Words, df: float) -> float:
-    """Return a Student t number with `df` degrees of freedom, above 0; its variance is df / (df - 2)."""
-    x = float(normal_nb(state))
-    return x * math.sqrt(0.5 * df / gamma_nb(state, 0.5 * df))
-
-
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def poisson_nb(state: Words, mean: float) -> int:
-    """Return a Poisson number of this mean, zero or above: by counting below 10, by Hörmann's PTRS from there."""
-    if mean < 10.0:
-        left, k = math.exp(-mean), 0
-        product = uniform_nb(state)
-        while product > left:
-            k += 1
-            product *= uniform_nb(state)
-        return k
-    b = 0.931 + 2.53 * math.sqrt(mean)
-    a = -0.059 + 0.02483 * b
-    hat = math.log(1.1239 + 1.1328 / (b - 3.4))
-    sure = 0.9277 - 3.6224 / (b - 2.0)
-    while True:
-        u = uniform_nb(state) - 0.5
-        v = uniform_nb(state)
-        edge = 0.5 - abs(u)
-        at = math.floor((2.0 * a / edge + b) * u + mean + 0.43)
-        if at < 0 or (edge < 0.013 and v > edge):
-            continue
-        if edge >= 0.07 and v <= sure:
-            return int(at)
-        if math.log(v) + hat - math.log(a / (edge * edge) + b) <= at * math.log(mean) - mean - math.lgamma(at + 1.0):
-            return int(at)
-
-
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def integer_nb(state: Words, n: int) -> int:
     """Return a whole number from 0 to n - 1, each with the same chance to within n / 2^52."""
     return int(uniform_nb(state) * n)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from quantlib.compiled import kernel
 from quantlib.strategies.legs import Hedge
 from quantlib.types import FloatArray
 
@@ -15,7 +15,7 @@ COLLINEAR = 1e-8
 DIFFUSE = 1e6
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def rolling_moments_nb(values: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     """Return means [T, L] and covariances [T, L, L] (divisor n - 1) of each window of `n` rows; NaN where not full.
 
@@ -42,7 +42,7 @@ def rolling_moments_nb(values: FloatArray, n: int) -> tuple[FloatArray, FloatArr
     return means, covariances
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def kalman_nb(explained: FloatArray, others: FloatArray, drift: float, diffuse: float) -> FloatArray:
     """Return the filtered coefficients [T, K + 1] of a regression on K others; the last is the intercept.
 

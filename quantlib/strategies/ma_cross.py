@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-import numba
 import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
 from quantlib.charts.numbers import percent, signed_percent
+from quantlib.compiled import kernel
 from quantlib.indicators import sma
 from quantlib.indicators.moving import RunningSums, moving_average, running_sums
 from quantlib.strategies.base import Explanation, Strategy, percentile_of_last
@@ -17,7 +17,7 @@ from quantlib.strategies.memo import Memo
 from quantlib.types import FloatArray, Panel
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def side_nb(fast: FloatArray, slow: FloatArray, above: float, below: float) -> FloatArray:
     """Return `above` where fast stands above slow, else `below`; what stood before where one is unknown [N, T]."""
     n_symbols, n_bars = fast.shape

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-import numba
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from quantlib.charts.numbers import percent, ratio
+from quantlib.compiled import kernel
 from quantlib.strategies.base import Explanation, Strategy, percentile_of_last
 from quantlib.strategies.memo import Memo
 from quantlib.types import FloatArray, Panel
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def pair_side_nb(z: FloatArray, beta: FloatArray, entry: float, leave: float, stop: float) -> tuple[FloatArray, bool]:
     """Return, per bar, the signed hedge ratio held (+beta long the spread, -beta short it, 0 flat), and if blocked.
 

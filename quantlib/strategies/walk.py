@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from quantlib.compiled import kernel
 from quantlib.strategies.legs import Every
 from quantlib.types import FloatArray
 
@@ -17,7 +17,7 @@ BoolArray = NDArray[np.bool_]
 PATIENCE = 5
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def walk_nb(
     go_long: FloatArray,
     go_short: FloatArray,
@@ -57,7 +57,7 @@ def walk_nb(
     return sides, rows
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def choose_nb(
     values: FloatArray, starts: BoolArray, top: int, bottom: int, patience: int
 ) -> tuple[FloatArray, IntArray]:

@@ -104,7 +104,8 @@ def test_books_balance_at_every_bar(case: Case) -> None:
 def test_every_reason_but_ruin_and_margin_is_drawn() -> None:
     drawn: set[str] = set()
 
-    @settings(max_examples=60, **QUIET)
+    # Many: what is drawn hangs on the literals of all code that is loaded, so any edit draws others.
+    @settings(max_examples=240, **QUIET)
     @given(case=cases(stops=MIXED, bars=(30, 60), delisted=2))
     def draw(case: Case) -> None:
         drawn.update(fill.reason for fill in case.by_reference().fills)

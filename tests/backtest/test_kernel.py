@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 from backtest.made_up import MIXED, OPEN, Case, cases
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from quantlib.backtest import BacktestResult, equities_of, prepare, run_account
-from quantlib.backtest.compiled import _fingerprint
-from quantlib.backtest.kernel import simulate_each_nb, simulate_nb
+from quantlib.risk import Limits
 
 TESTS = Path(__file__).resolve().parents[1]
 QUIET: dict[str, Any] = {
@@ -55,7 +54,8 @@ def drawn(n: int, **how: Any) -> list[Case]:
 
 
 def test_the_compiled_kernel_is_the_one_that_is_written(tmp_path: Path) -> None:
-    accounts = [*drawn(25), *drawn(25, stops=MIXED, bars=(30, 60))]
+    falling = st.just(Limits(max_gross=3.9, drawdown=0.05, cool_down=3))
+    accounts = [*drawn(25), *drawn(25, stops=MIXED, bars=(30, 60)), *drawn(15, limits=falling, bars=(30, 60))]
     (tmp_path / "cases").write_bytes(pickle.dumps(accounts))
     environment = os.environ | {
         "NUMBA_DISABLE_JIT": "1",
@@ -119,13 +119,3 @@ def test_many_accounts_at_once_are_each_alone() -> None:
         alone = equities_of(market, targets[one], columns[one], stops=stops[a], spread_z=z[one], limits=OPEN)
         np.testing.assert_array_equal(together[a], alone[0])
     assert len(np.unique(together[:, -1])) > 10
-
-
-@pytest.mark.parametrize("kernel", [simulate_nb, simulate_each_nb])
-def test_what_is_compiled_is_kept_on_disk_in_a_folder_named_after_the_kernels_text(kernel: Any) -> None:
-    case = drawn(1)[0]
-    case.by_kernel()
-    equities_of(prepare(case.panel), np.zeros((1, 1, len(case.panel))), np.zeros((1, 1), dtype=np.int64))
-    kept = Path(kernel._cache.cache_path)
-    assert f"kernel-{_fingerprint()}" in kept.parts
-    assert list(kept.glob(f"*{kernel.__name__}*.nbc"))

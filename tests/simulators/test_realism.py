@@ -189,7 +189,7 @@ class TestCard:
     def test_the_s_and_p_is_no_gbm(self, ohlcv: Panel) -> None:
         card = realism(GBM(), ohlcv, sessions=2000)
         assert "no volatility clustering" in card.sentence
-        assert "tails too thin" in card.sentence_of("^GSPC")
+        assert "tails too thin" in card.sentence
         assert "no leverage effect" in card.sentence
         assert card.grade == card.grades["^GSPC"] >= "D"
 
@@ -310,6 +310,15 @@ class TestCard:
 
         pd.testing.assert_frame_equal(realism(Calm(), small, n=99).table, realism(GBM(), small, n=99).table)
 
+    def test_in_short_it_is_the_grade_with_its_reasons_and_what_it_was_judged_by(
+        self, gbm_on_stocks: RealismCard
+    ) -> None:
+        card, short = gbm_on_stocks, gbm_on_stocks.short
+        assert short.letter == card.grade
+        judged = f"judged by {card.worlds} worlds of the {card.sessions:,} sessions up to {card.end:%Y-%m-%d}"
+        assert short.sentence == f"{card.sentence.split('; never saw')[0]} ({judged})"
+        assert short.sentence == f"Grade {short.letter}: {short.reasons}"
+
     def test_the_sentence_names_the_deepest_crises_never_seen(self, gbm_on_stocks: RealismCard) -> None:
         # 1,500 sessions to the end of 2022 begin at the start of 2017.
         assert gbm_on_stocks.unseen[:3] == ("Financial crisis 2007-09", "Dot-com bust 2000-02", "Lehman 2008")
@@ -319,7 +328,6 @@ class TestCard:
         more = len(gbm_on_stocks.unseen) - 3
         end = f"; never saw Financial crisis 2007-09, Dot-com bust 2000-02, Lehman 2008 and {more} more named crises"
         assert gbm_on_stocks.sentence.endswith(end)
-        assert gbm_on_stocks.sentence_of("KO").endswith(end)
 
     def test_cards_side_by_side(self, gbm_on_stocks, bootstrap_on_stocks) -> None:
         table = grade_table([gbm_on_stocks, bootstrap_on_stocks])
@@ -364,7 +372,7 @@ class TestRefusals:
 
     def test_an_unknown_symbol(self, gbm_on_stocks: RealismCard) -> None:
         with pytest.raises(DataError, match=r"no symbol 'MSTF'\. Did you mean MSFT"):
-            gbm_on_stocks.sentence_of("MSTF")
+            gbm_on_stocks.measures("MSTF")
 
 
 def test_every_measure_has_its_words() -> None:

@@ -56,14 +56,12 @@ def _wrapping() -> Iterator[None]:
         ("gamma_nb", (0.3,), stats.gamma(0.3)),
         ("gamma_nb", (1.0,), stats.gamma(1.0)),
         ("gamma_nb", (7.5,), stats.gamma(7.5)),
-        ("student_nb", (3.5,), stats.t(3.5)),
-        ("student_nb", (1.5,), stats.t(1.5)),
     ],
 )
 def test_draws_follow_their_law(name: str, arguments: tuple[float, ...], law: stats.rv_continuous) -> None:
     values = drawn(name, N, *arguments)
     assert stats.kstest(values, law.cdf).pvalue > 0.001
-    assert abs(np.corrcoef(values[1:], values[:-1])[0, 1]) < (0.05 if arguments == (1.5,) else 4 / np.sqrt(N))
+    assert abs(np.corrcoef(values[1:], values[:-1])[0, 1]) < 4 / np.sqrt(N)
 
 
 def test_the_normal_is_right_far_out_where_a_ziggurat_is_made_of_other_parts() -> None:
@@ -76,22 +74,6 @@ def test_the_normal_is_right_far_out_where_a_ziggurat_is_made_of_other_parts() -
     for power, moment, square in ((2, 1, 3), (4, 3, 105), (6, 15, 10395), (8, 105, 2027025)):
         error = np.sqrt((square - moment**2) / len(values))
         assert abs((values**power).mean() - moment) < 4 * error
-
-
-@pytest.mark.parametrize("mean", [0.0, 0.05, 1.0, 9.9, 10.0, 35.0, 1234.5])
-def test_counts_are_poisson(mean: float) -> None:
-    values = drawn("poisson_nb", N, mean).astype(int)
-    law = stats.poisson(mean)
-    if mean == 0.0:
-        assert not values.any()
-        return
-    # Bins of equal chance as far as whole numbers allow, none with fewer than a handful expected.
-    edges = np.unique(law.ppf([0.0001, 0.001, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.999, 0.9999]))
-    chance = np.diff(np.concatenate([[0.0], law.cdf(edges), [1.0]]))
-    seen = np.bincount(np.searchsorted(edges, values), minlength=len(chance))
-    kept = chance * N > 5
-    expected = chance[kept] / chance[kept].sum() * seen[kept].sum()
-    assert stats.chisquare(seen[kept], expected).pvalue > 0.001
 
 
 def test_whole_numbers_are_even_and_within_bounds() -> None:
@@ -109,9 +91,6 @@ def test_whole_numbers_are_even_and_within_bounds() -> None:
         ("exponential_nb", ()),
         ("gamma_nb", (0.3,)),
         ("gamma_nb", (4.0,)),
-        ("student_nb", (3.0,)),
-        ("poisson_nb", (2.0,)),
-        ("poisson_nb", (40.0,)),
         ("integer_nb", (9,)),
     ],
 )
