@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
+from app.address import pack, unpack
 from quantlib.errors import QuantError, StrategyError
 from quantlib.strategies import LIBRARY, STRATEGIES, Definition, Strategy, build
 from quantlib.strategies.document import LONGEST_NAME, SCHEMA, from_yaml, to_yaml
@@ -22,7 +20,6 @@ from quantlib.workflows.lab import definition_name
 NEW = {f"New: {family.title}": family for family in STRATEGIES.values()}
 #: Where the draft is kept between runs, and how the address calls a definition that travels in it.
 HELD, LINK, SENT = "lab-draft", "d", "lab-sent"
-LONGEST = 100_000
 
 
 @dataclass
@@ -148,8 +145,7 @@ def plain_name(name: str) -> str:
 def as_link(strategy: Strategy, name: str) -> str:
     """Return a definition as text that fits into an address."""
     content = {"n": plain_name(name), "f": strategy.family, "p": strategy.model_dump(mode="json", exclude_none=True)}
-    packed = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 9)
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    return pack(content)
 
 
 def from_link(text: str) -> tuple[str, Strategy]:
@@ -161,10 +157,9 @@ def from_link(text: str) -> tuple[str, Strategy]:
         It is cut off, changed on its way, or no definition of this version.
     """
     try:
-        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        content = json.loads(zlib.decompressobj().decompress(packed, LONGEST))
+        content = unpack(text)
         name, family, params = str(content["n"]), str(content["f"]), content["p"]
-    except (ValueError, KeyError, TypeError, zlib.error, binascii.Error, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise StrategyError(
             f"The definition in this address cannot be read ({len(text):,} characters came); part of it is missing or "
             "changed. Ask for the link again, or for the definition as YAML."

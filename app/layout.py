@@ -17,9 +17,11 @@ from quantlib.charts.numbers import UNKNOWN, interval, known, number, signed_per
 from quantlib.errors import QuantError
 from quantlib.grades import Grade
 from quantlib.metrics import METRICS
+from quantlib.reports.types import Check as ReportedCheck
+from quantlib.validation import Check
 
 #: Pixels of a key number's tile: five in a row on a laptop, two on a phone.
-TILE = 176
+TILE = 171
 #: Colours of the grades that are marked.
 GRADE_COLORS: dict[Grade, str] = {
     "late": "gray",
@@ -201,9 +203,13 @@ def key_metrics(
 OUTCOMES = {"pass": ":material/check_circle:", "weak": ":material/help:", "fail": ":material/cancel:"}
 
 
-def checks(asked: Iterable[tuple[str, str, str]]) -> None:
-    """Write checks as a list: outcome ("pass", "weak" or "fail"), title and sentence of each."""
-    st.markdown("\n\n".join(f"{OUTCOMES[outcome]} **{title}.** {sentence}" for outcome, title, sentence in asked))
+def checks(asked: Iterable[Check | ReportedCheck]) -> None:
+    """Write checks as a list: title, outcome and sentence of each, and what would change it where that is known."""
+    lines = []
+    for one in asked:
+        line = f"{OUTCOMES[one.outcome]} **{plain(one.title)}: {one.outcome}.** {plain(one.sentence)}"
+        lines.append(f"{line}  \n:small[:gray[What would change it: {plain(one.change)}]]" if one.change else line)
+    st.markdown("\n\n".join(lines))
 
 
 def tabs(sections: Mapping[str, Callable[[], None]], key: str = "tab") -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.address import heed_names, heed_number
 from app.cache import keep, session
 from app.layout import SIGNED, chart, plain, provenance, table, tabs
 from app.prices import price_strip
-from quantlib.charts import fan_chart
-from quantlib.charts.events import dose_scatter, event_dots, event_path, event_strip
-from quantlib.charts.numbers import count, interval, ratio
+from app.realism import graded
+from quantlib.charts.events import UNLIKELY, dose_scatter, event_dots, event_path, event_strip
+from quantlib.charts.numbers import count, interval, known, ratio
 from quantlib.errors import QuantError
 from quantlib.simulators import SIMULATORS
 from quantlib.workflows.event_ahead import event_ahead
@@ -24,13 +25,13 @@ from quantlib.workflows.session import Session
 EVENTS: dict[str, Any] = {
     "session": st.column_config.DateColumn("Session", format="YYYY-MM-DD", pinned=True),
     "title": st.column_config.TextColumn("Event", width="large"),
-    "car": ("Beyond the usual", SIGNED),
+    "car": ("Beyond the usual (log)", SIGNED),
     "standardised": ("In deviations", "%.2f"),
     "dose": ("Surprise", "%.2f"),
 }
 NONE = "None: the mean"
-
-
+#: Most sessions before and after an event.
+BEFORE, AFTER = 60, 120
 #: Sessions of the worlds that an event is put into.
 AHEAD = 21
 
@@ -49,21 +50,31 @@ def events_page(found: Prices, top: DeltaGenerator) -> None:
     if kinds.empty:
         st.info("There are no events yet. Run `workbench pipeline`, which loads them.", icon=":material/info:")
         return
-    words = {kind: f"{row['title']} ({count(int(row['events']))})" for kind, row in kinds.iterrows()}
+    # Their number is not part of the name: the address would not hold when another is stored.
+    titles = {str(row["title"]): str(kind) for kind, row in kinds.iterrows()}
+    heed_names("kind of events", "event-kind", titles)
+    heed_names("symbol", "event-symbols", found.symbols)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.selectbox("Events", list(words), format_func=words.__getitem__, key="event-kind", bind="query-params")
-        symbols = st.multiselect("Symbols", list(found.symbols), default=list(found.symbols[:1]), key="event-symbols")
+        title = st.selectbox("Events", list(titles), key="event-kind", bind="query-params")
+        symbols = st.multiselect(
+            "Symbols", list(found.symbols), default=list(found.symbols[:1]), key="event-symbols", bind="query-params"
+        )
+    kind, explained = titles[title], [NONE, *(symbol for symbol in found.symbols if symbol not in symbols)]
+    heed_names("market", "event-market", explained)
+    heed_number("Sessions before", "event-before", 0, BEFORE)
+    heed_number("Sessions after", "event-after", 0, AFTER)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        explained = [NONE, *(symbol for symbol in found.symbols if symbol not in symbols)]
-        market = st.selectbox("Market", explained, key="event-market", help="What its share of a move is taken off.")
-        before = st.number_input("Sessions before", 0, 60, 5, key="event-before", bind="query-params")
-        after = st.number_input("after", 0, 120, 10, key="event-after", bind="query-params")
+        market = st.selectbox(
+            "Market", explained, key="event-market", bind="query-params", help="What its share of a move is taken off."
+        )
+        before = st.number_input("Sessions before", 0, BEFORE, 5, key="event-before", bind="query-params")
+        after = st.number_input("Sessions after", 0, AFTER, 10, key="event-after", bind="query-params")
     if not symbols:
         st.info("Choose a symbol, or more: what they share of a day counts once.", icon=":material/info:")
         return
     try:
         with st.spinner("Studying the events…", show_time=True):
-            done = keep(_study, tuple(symbols), str(kind), None if market == NONE else market, int(before), int(after))
+            done = keep(_study, tuple(symbols), kind, None if market == NONE else market, int(before), int(after))
     except QuantError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -73,18 +84,10 @@ def events_page(found: Prices, top: DeltaGenerator) -> None:
 def answer(done: StudiedEvents) -> None:
     """Draw the mean path, then every event."""
     study, what = done.study, done.title
-    st.subheader(
-        f"Around {count(study.n)} events {plain(what)} moved prices by "
-        f"{interval(study.car, study.ci_low, study.ci_high, signed=True)} beyond the usual",
-        anchor=False,
-    )
-    first, last = study.over
-    st.caption(
-        f"From {first:+d} to {last:+d} sessions; {count(study.clusters)} clusters of events; as much is seen on other "
-        f"dates with a chance of {ratio(study.p_placebo, 3)}."
-    )
+    whose = study.symbols[0] if len(study.symbols) == 1 else f"{count(len(study.symbols))} symbols"
     path = event_path(
-        study.by_day, what=what, events=study.n, clusters=study.clusters, p_placebo=study.p_placebo,
+        study.by_day, what=f"{whose} around {what}", events=study.n, clusters=study.clusters, p_placebo=study.p_placebo,
+        over=study.over, car=(study.car, study.ci_low, study.ci_high),
         model=", ".join(study.explained_by), confidence=study.confidence,
     )  # fmt: skip
     chart(path, "event-path")
@@ -95,6 +98,7 @@ def answer(done: StudiedEvents) -> None:
         "In worlds ahead": lambda: ahead(done),
         "Notes": lambda: notes(done),
     }
+    heed_names("tab", "event-tab", sections)
     tabs(sections, key="event-tab")
     provenance({"data": done.panel.snapshot_id, "code": code_version(), "seed": "0"})
 
@@ -106,7 +110,7 @@ def every(done: StudiedEvents) -> None:
     columns = {name: column for name, column in EVENTS.items() if name in study.by_event}
     table(study.by_event.reset_index(), columns, "event-table", hide_index=True)
     if len(study.left_out):
-        with st.expander(f"{count(len(study.left_out))} events are left out"):
+        with st.expander(f"{count(len(study.left_out))} left out, with the reason"):
             st.dataframe(study.left_out.reset_index(), hide_index=True, key="event-left-out")
 
 
@@ -125,10 +129,13 @@ def dose(done: StudiedEvents) -> None:
 
 def ahead(done: StudiedEvents) -> None:
     """Draw a symbol's worlds with such an event in them, and what it changes."""
-    titles = {name: SIMULATORS[name].title for name in SIMULATORS}
+    titles = {simulator.title: name for name, simulator in SIMULATORS.items()}
+    heed_names("symbol among those studied", "ahead-symbol", done.study.symbols)
+    heed_names("world", "ahead-world", titles)
+    heed_number("Session", "ahead-day", 1, AHEAD)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        symbol = st.selectbox("Symbol", done.study.symbols, key="ahead-symbol")
-        world = st.selectbox("World", list(titles), format_func=titles.__getitem__, key="ahead-world")
+        symbol = st.selectbox("Symbol", done.study.symbols, key="ahead-symbol", bind="query-params")
+        world = titles[st.selectbox("World", list(titles), key="ahead-world", bind="query-params")]
         day = st.number_input("On session", 1, AHEAD, 5, key="ahead-day", bind="query-params")
     try:
         with st.spinner("Putting it into the worlds…", show_time=True):
@@ -142,8 +149,14 @@ def ahead(done: StudiedEvents) -> None:
         f"By the end of {AHEAD} sessions the event changes {plain(symbol)} by **{change}** on average, beside the same "
         "worlds without it."
     )
-    figure = fan_chart(found.history, found.paths, found.dates, what=f"Price of {symbol}", simulator=found.simulator)
-    chart(figure, "event-fan")
+    graded(found.grade)
+    chance = done.study.p_placebo
+    doubt = f" Random dates {'rarely' if chance < UNLIKELY else 'often'} do as much (p {ratio(chance, 3)})."
+    st.caption(
+        "What is put in is the study's mean move from the event's day on, and the interval is of the draws alone: how "
+        f"sure the move itself is stands above.{doubt if known(chance) else ''}"
+    )
+    chart(found.figure, "event-fan")
 
 
 def notes(done: StudiedEvents) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.address import heed_day, heed_names
 from app.cache import keep, session
 from app.layout import SIGNED, chart, plain, progress, provenance, table, tabs
 from app.prices import price_strip
@@ -23,6 +24,8 @@ from quantlib.workflows.time_machine import Moment, Walk, go_back, walk
 
 #: Sessions that a walk covers unless other days are chosen.
 STROLL = 21
+#: No prices are older.
+FIRST = date(1900, 1, 1)
 WALKED = {
     "day": st.column_config.DateColumn("Close of", format="YYYY-MM-DD", pinned=True),
     "action": "Action",
@@ -35,11 +38,11 @@ CHANGES = {"symbol": "Symbol", "before": ("Held", SIGNED), "after": ("Wanted", S
 def time_machine(found: Prices, top: DeltaGenerator) -> None:
     """Draw a definition at the end of a day, with nothing that became known later; then the walk."""
     there, newest = keep(definitions), found.newest.date()
+    heed_names("strategy", "strategy", there)
+    heed_day("The day", "day", FIRST, newest)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Strategy", list(there), key="strategy", bind="query-params")
-        day = st.date_input(
-            "At the end of", newest, min_value=date(1900, 1, 1), max_value=newest, key="day", bind="query-params"
-        )
+        day = st.date_input("At the end of", newest, min_value=FIRST, max_value=newest, key="day", bind="query-params")
     try:
         moment = keep(go_back, there[name], f"{day:%Y-%m-%d}")
     except QuantError as error:
@@ -50,14 +53,14 @@ def time_machine(found: Prices, top: DeltaGenerator) -> None:
     with top:
         price_strip(found, moment.day)
     then(moment)
-    tabs(
-        {
-            "Why": lambda: why(moment),
-            "Signal": lambda: signal(moment),
-            "Held": lambda: chart(weights_over_time(moment.result.weights), "weights"),
-            "Walk": lambda: stroll(name, there[name], moment),
-        }
-    )
+    sections = {
+        "Why": lambda: why(moment),
+        "Signal": lambda: signal(moment),
+        "Held": lambda: chart(weights_over_time(moment.result.weights, when=f"on {moment.day:%Y-%m-%d}"), "weights"),
+        "Walk": lambda: stroll(name, there[name], moment),
+    }
+    heed_names("tab", "time-tab", sections)
+    tabs(sections, key="time-tab")
     provenance({"strategy": moment.strategy.id, "data": moment.panel.snapshot_id, "code": code_version()})
 
 
@@ -94,8 +97,9 @@ def signal(moment: Moment) -> None:
 def stroll(name: str, strategy: Strategy, moment: Moment) -> None:
     """Draw the walk up to the day, each close with what was known on it."""
     first, last = moment.panel.index[-min(STROLL, len(moment.panel))].date(), moment.day.date()
+    heed_day("The first day of the walk", "walk-from", FIRST, last)
     with st.form("walk"), st.container(horizontal=True, vertical_alignment="bottom"):
-        start = st.date_input("From", first, max_value=last, key=f"walk-from-{last}")
+        start = st.date_input("From", first, min_value=FIRST, max_value=last, key="walk-from", bind="query-params")
         sent = st.form_submit_button("Walk", icon=":material/directions_walk:")
     held: dict[str, tuple[object, Walk]] = st.session_state.setdefault("walks", {})
     asked = (strategy.id, start, last)
@@ -119,5 +123,5 @@ def stroll(name: str, strategy: Strategy, moment: Moment) -> None:
         )
     else:
         st.success(f"All {count(days)} decisions are those that today's backtest makes.", icon=":material/check:")
-    chart(weights_over_time(walked.decided), "walked-weights")
+    chart(weights_over_time(walked.decided, when=f"after {last:%Y-%m-%d}"), "walked-weights")
     table(walked.days.reset_index(names="day"), WALKED, "walked", hide_index=True)

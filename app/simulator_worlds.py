@@ -9,28 +9,27 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.address import heed_names
 from app.cache import keep, session
 from app.forms import parameters
 from app.layout import AMOUNT, PERCENT, SIGNED, chart, plain, progress, provenance, stamped, table, tabs, tile
 from app.prices import price_strip
+from app.realism import GRADE, WHY, graded, realism
 from quantlib.charts.numbers import interval, percent, signed_percent
-from quantlib.charts.realism import acf_comparison, realism_intervals
 from quantlib.errors import QuantError
 from quantlib.simulators import SIMULATORS
-from quantlib.simulators.crises import stamp
 from quantlib.strategies import Strategy
 from quantlib.workflows import worlds as ahead
-from quantlib.workflows.examining import CARD_WORLDS, realism_of
 from quantlib.workflows.lab import definitions
 from quantlib.workflows.market import Prices
 from quantlib.workflows.notebook import as_notebook, worlds_cells
 from quantlib.workflows.provenance import code_version
-from quantlib.workflows.reading import report_figures
+from quantlib.workflows.reading import newest_report, report_figures
 from quantlib.workflows.worlds import Asked, Extent, Outlook, ask, usual_extent
 
 QUANTILES = {"p05": "1 in 20 below", "p50": "Median", "p95": "1 in 20 above"}
 ENDS = {"mean": ("Mean", SIGNED), "loses": ("Loses", PERCENT), **{name: (t, SIGNED) for name, t in QUANTILES.items()}}
-WORLDS: dict[str, Any] = {"world": "World", "what": "What", **ENDS}
+WORLDS: dict[str, Any] = {"world": "World", **GRADE, "what": "What", **ENDS, **WHY}
 ESTIMATES: dict[str, Any] = {
     "name": st.column_config.TextColumn("Parameter", pinned=True),
     "symbol": "Symbol",
@@ -43,12 +42,15 @@ FIT = {"last": ("Last close", AMOUNT), "drift": ("Drift", SIGNED), "volatility":
 
 def subject(symbols: tuple[str, ...]) -> tuple[str, Strategy | None, str]:
     """Draw the choice of what is looked at and in which world; return a name, its strategy and the simulator's name."""
-    titles = {simulator.title: world for world, simulator in SIMULATORS.items()}
+    titles, above = {simulator.title: world for world, simulator in SIMULATORS.items()}, st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             "Look at", ["Symbol", "Strategy"], default="Symbol", required=True, key="look", bind="query-params"
         )
         known = dict.fromkeys(symbols) if kind == "Symbol" else keep(definitions)
+        with above:
+            heed_names(kind.lower(), kind.lower(), known)
+            heed_names("world", "world", titles)
         name = st.selectbox(kind, list(known), key=kind.lower(), bind="query-params")
         world = st.selectbox("World", list(titles), key="world", bind="query-params")
     return name, known[name], titles[world]
@@ -75,7 +77,7 @@ def key_numbers(outlook: Outlook) -> None:
             change = values[0] - values[1] if outlook.asked.strategy else None
             write, better = (percent, -1) if name == "loses" else (signed_percent, 1)
             help_text = sure if name == "mean" else None
-            tile(title, write(values[0]), change, over="vs. hold", better=better, help_text=help_text)
+            tile(title, write(values[0]), change, over="vs hold", better=better, help_text=help_text)
 
 
 def learned(outlook: Outlook) -> None:
@@ -90,36 +92,20 @@ def learned(outlook: Outlook) -> None:
         table(outlook.fit.correlation_frame(), {name: (name, "%.2f") for name in outlook.fit.symbols}, "correlation")
 
 
-def realism(outlook: Outlook) -> None:
-    """Draw how far these worlds can be told from history, and which crises they never learned from."""
-    simulator, symbols = outlook.asked.simulators[0], outlook.fit.symbols
-    st.caption(stamp(outlook.fit.start, outlook.fit.end))
-    try:
-        with st.spinner(f"Comparing {CARD_WORLDS} worlds of {simulator.title} with history…", show_time=True):
-            card = keep(realism_of, symbols, simulator)
-    except QuantError as error:
-        st.info(plain(str(error)), icon=":material/info:")
-        return
-    st.markdown(f"**{plain(card.sentence)}**")
-    symbol = symbols[0] if len(symbols) == 1 else st.selectbox("Symbol", symbols, key="card-symbol")
-    grade = card.grades[symbol]
-    chart(realism_intervals(card.measures(symbol), simulator=card.title, symbol=symbol, grade=grade), "realism")
-    waves = card.acf.loc[[symbol]].droplevel("symbol")
-    chart(acf_comparison(waves, simulator=card.title, symbol=symbol), "realism-acf")
-
-
 def answer(outlook: Outlook, asked: Asked | None) -> None:
     """Draw an outlook; where it answers an earlier question than the form now holds, say so."""
     if outlook.asked != asked:
         st.info("These are the worlds of the inputs before. Press Run for the new ones.", icon=":material/update:")
     stamped(outlook.hindsight)
     key_numbers(outlook)
+    graded(outlook.grade)
     chart(outlook.figures["fan"], "fan")
     sections = {"Outcomes": partial(chart, outlook.figures["outcomes"], "outcomes")}
     if "holding" in outlook.figures:
         sections["Beside holding"] = partial(chart, outlook.figures["holding"], "holding")
     sections["All worlds"] = partial(table, outlook.table, WORLDS, "worlds", hide_index=True)
     sections |= {"What was fitted": partial(learned, outlook), "How real": partial(realism, outlook)}
+    heed_names("tab", "tab", sections)
     tabs(sections)
     exports(outlook)
     strategy, seed = outlook.asked.strategy, str(outlook.asked.extent.seed)
@@ -133,8 +119,8 @@ def exports(outlook: Outlook) -> None:
     file = "".join(sign if sign.isalnum() else "-" for sign in f"{asked.name} {outlook.first.simulator}".lower())
     with st.container(horizontal=True):
         st.download_button(
-            "Outcomes (.csv)", lambda: pd.DataFrame({t: r.returns for t, r in outlook.worlds.items()}).to_csv(),
-            f"{file}.csv", "text/csv", on_click="ignore", icon=":material/download:", key="worlds-csv",
+            "Outcomes (.csv)", outlook.outcomes().to_csv, f"{file}.csv", "text/csv", on_click="ignore",
+            icon=":material/download:", key="worlds-csv",
         )  # fmt: skip
         st.download_button(
             "Notebook (.ipynb)", lambda: as_notebook(worlds_cells(asked)), f"{file}.ipynb", "application/x-ipynb+json",
@@ -162,3 +148,7 @@ def worlds(found: Prices, top: DeltaGenerator) -> None:
         st.info("Press Run to see it in these worlds; a thousand take some seconds.", icon=":material/play_arrow:")
         if figures := keep(report_figures, strategy.id):
             chart(figures["outlook"], "fan")
+            report = keep(newest_report)
+            for item in report.recommendations if report else ():
+                if item.strategy_id == strategy.id:
+                    st.caption(f"Realism of these worlds: {plain(item.grade_sentence)}")

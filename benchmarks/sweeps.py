@@ -201,6 +201,24 @@ def peak_memory() -> float:
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
 
 
+def in_own_process(module: str, size: int) -> tuple[float, float]:
+    """Return seconds and peak memory in MB of `python -m MODULE memory SIZE`, all of which has to be run.
+
+    Raises
+    ------
+    SystemExit
+        Another size was run, or it took more than 1,000 MB.
+    """
+    command = [sys.executable, "-m", module, "memory", str(size)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    run, seconds, peak = map(float, done.stdout.split())
+    if run != size:
+        raise SystemExit(f"{module}: {size:,} were asked for and {run:,.0f} were run.")
+    if peak > 1000:
+        raise SystemExit(f"{module}: {size:,} took {peak:,.0f} MB; the limit is 1,000.")
+    return seconds, peak
+
+
 def memory(sets: int) -> None:
     """Run a sweep of a pair here and print how many sets there were, seconds and peak memory in MB."""
     panel = Panel.from_frames(load_sp500_dataset())
@@ -213,18 +231,10 @@ def memory(sets: int) -> None:
 
 def race_of_sets() -> Race:
     """Return ten thousand sets of a pair, and half and a quarter as many, each in a process of its own."""
-    seconds, peaks = {}, []
+    seconds = {}
     for sets in (SETS, SETS // 2, SETS // 4):
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.sweeps", "memory", str(sets)], capture_output=True, text=True, check=True
-        )
-        tried, took, peak = map(float, done.stdout.split())
-        if tried != sets:
-            raise SystemExit(f"{sets:,} sets were asked for and {tried:,.0f} were run.")
+        took, peak = in_own_process("benchmarks.sweeps", sets)
         seconds[f"{sets:,} sets, peak memory {peak:,.0f} MB"] = took
-        peaks.append(peak)
-    if max(peaks) > 1000:
-        raise SystemExit(f"The sweep took {max(peaks):,.0f} MB; the limit is 1,000.")
     days = len(load_sp500_dataset())
     return Race(
         f"Sweep of a pair over {days:,} days, look-back, entry and exit varied, on two threads",

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.address import heed_names
 from app.layout import question
 from app.prices import prices
 from app.simulator_events import events_page
@@ -23,6 +24,7 @@ def main() -> None:
     """Draw the page."""
     question("What could happen next?")
     found, top = prices(), st.container()
+    heed_names("part", "part", PARTS)
     part = st.segmented_control(
         "Part", list(PARTS), default="Worlds", required=True, key="part", bind="query-params",
         label_visibility="collapsed",

@@ -113,6 +113,7 @@ def stress(
     panel: Panel,
     *,
     costs: AnyCosts | None = None,
+    during: Mapping[str, AnyCosts] | None = None,
     execution: Execution | None = None,
 ) -> StressResult:
     """Return what strategies come to in scenarios, each from the position it holds at the panel's last close.
@@ -131,6 +132,8 @@ def stress(
         History up to the as-of date.
     costs
         One for all symbols, or by symbol; None takes the defaults.
+    during
+        By scenario, the costs from its first session on, where they are others there.
     execution
         How orders fill; None takes the defaults: at the open where one is known.
 
@@ -138,7 +141,7 @@ def stress(
     ------
     DataError
         There is no strategy or world, a world lacks a symbol or begins before history ends, an input's last close is
-        unknown, or an account is ruined by then.
+        unknown, an account is ruined by then, or costs are those of no scenario.
 
     Examples
     --------
@@ -147,6 +150,9 @@ def stress(
     """
     if not strategies:
         raise DataError("There is no strategy to stress. Give one or more by name.")
+    for scenario in during or {}:
+        if scenario not in worlds:
+            raise DataError(f"There are costs during {scenario!r}, but no such scenario. {nearest(scenario, worlds)}")
     execution = execution or Execution()
     departures = {}
     for name, strategy in strategies.items():
@@ -154,10 +160,11 @@ def stress(
         departures[name] = depart(strategy, panel, Variant(own.costs, own.stops, execution))
     rows: list[dict[str, Any]] = []
     for scenario, panels in worlds.items():
+        then = (during or {}).get(scenario)
         for number, world in enumerate(panels):
             _check_world(scenario, world, panel)
             for name, departure in departures.items():
-                found = _through(departure, world.select(departure.strategy.inputs))
+                found = _through(departure, world.select(departure.strategy.inputs), then)
                 rows.append({"strategy": name, "scenario": scenario, "world": number, **found})
     if not rows:
         raise DataError("There is no world to go through. Give each scenario one panel or more.")
@@ -178,14 +185,17 @@ def _check_world(scenario: str, world: Panel, panel: Panel) -> None:
         )
 
 
-def _through(departure: Departure, world: Panel) -> dict[str, Any]:
-    """Return what an account and its holdings left alone come to in a world of its inputs."""
+def _through(departure: Departure, world: Panel, then: AnyCosts | None) -> dict[str, Any]:
+    """Return what an account and its holdings left alone come to in a world of its inputs.
+
+    `then` are the costs from the world's first session on; None keeps those of history.
+    """
     start, one = departure.start, departure.accounts[0]
     whole = joined(departure.history, world)
     group = group_of(departure.strategy, whole)
-    plan, equity, record, log = simulate(
-        whole, prepare(whole, one.costs, one.execution), [group], None, 1_000_000.0, 1, "on_change"
-    )
+    market = prepare(whole, one.costs, one.execution)
+    later = None if then is None else (start + 1, prepare(whole, then, one.execution))
+    plan, equity, record, log = simulate(whole, market, [group], None, 1_000_000.0, 1, "on_change", later)
     if equity[start] <= 0.0:
         raise departure.ruined()
     held = record.bars[CASH, start] + _value(whole, record.legs[SHARES][:, start], plan.column, start)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypedDict, Unpack
 
 import numpy as np
 from pydantic import ConfigDict
@@ -26,6 +26,25 @@ KEPT_NUMBERS = 2**21
 """Most numbers of paths that a result keeps, 16 MB: 8,000 worlds of a year, more than any quantile of a chart needs."""
 
 
+class How(TypedDict, total=False):
+    """How worlds are made and gone through; the same by keyword in every function that asks them something.
+
+    Parameters
+    ----------
+    bars
+        Whether open, high, low and volume are simulated beside closes, for symbols of which history has them. None does
+        so where stops look within the bar, and where they do not spares the time.
+    engine, workers, on_progress, cancelled
+        As in `map_work`; progress counts worlds.
+    """
+
+    bars: bool | None
+    engine: Engine
+    workers: int | None
+    on_progress: Progress | None
+    cancelled: Callable[[], bool] | None
+
+
 def evaluate_in_worlds(
     strategy: Strategy,
     simulator: Simulator,
@@ -35,11 +54,7 @@ def evaluate_in_worlds(
     horizon: int = 21,
     seed: int = 0,
     costs: AnyCosts | None = None,
-    bars: bool | None = None,
-    engine: Engine = "threads",
-    workers: int | None = None,
-    on_progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    **how: Unpack[How],
 ) -> WorldsResult:
     """Return how the strategy fares over the next `horizon` sessions in `n` worlds that start at today's prices.
 
@@ -51,11 +66,8 @@ def evaluate_in_worlds(
     ----------
     panel
         History up to the as-of date; its last row is the starting point.
-    bars
-        Whether open, high, low and volume are simulated beside closes, for symbols of which history has them. None does
-        so where stops look within the bar, and where they do not spares the time.
-    engine, workers, on_progress, cancelled
-        As in `map_work`; progress counts worlds. What was done when it was cancelled is returned.
+    how
+        How the work is done: fields of `How`. What was done when it was cancelled is returned.
 
     Raises
     ------
@@ -70,11 +82,7 @@ def evaluate_in_worlds(
         n=n,
         horizon=horizon,
         seed=seed,
-        bars=bars,
-        engine=engine,
-        workers=workers,
-        on_progress=on_progress,
-        cancelled=cancelled,
+        **how,
     )
     return WorldsResult(
         simulator=simulator.name,

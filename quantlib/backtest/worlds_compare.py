@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
-from quantlib.backtest.worlds import evaluate_in_worlds
+from quantlib.backtest.worlds import How, evaluate_in_worlds
 from quantlib.backtest.worlds_result import RUIN, WorldsResult
 from quantlib.charts.numbers import count, percent, signed_percent
-from quantlib.compute import Engine, Progress
 from quantlib.costs import AnyCosts
 from quantlib.errors import DataError
 from quantlib.simulators import Simulator
@@ -138,7 +137,9 @@ class Comparison:
         each = [f"{words[what]} by {', '.join(names)}" for what, names in by_verdict.items() if names]
         verdict = f"The verdict depends on the simulator: {'; '.join(each)}."
         if len(set(said.values())) == 1:
-            verdict = f"All {count(len(said))} simulators say the same: {words[next(iter(said.values()))]}."
+            who = {1: f"{next(iter(said))} says", 2: "Both simulators say the same"}
+            all_say = who.get(len(said), f"All {count(len(said))} simulators say the same")
+            verdict = f"{all_say}: {words[next(iter(said.values()))]}."
         return f"{span}: {tail}", verdict
 
 
@@ -151,12 +152,8 @@ def compare_simulators(
     horizon: int = 252,
     seed: int = 0,
     costs: AnyCosts | None = None,
-    bars: bool | None = None,
     ruin_below: float = RUIN,
-    engine: Engine = "threads",
-    workers: int | None = None,
-    on_progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    **how: Unpack[How],
 ) -> Comparison:
     """Return the answers of several simulators to the same questions about a strategy, and how far they are apart.
 
@@ -168,7 +165,7 @@ def compare_simulators(
         By name; a sequence is named by its titles.
     ruin_below
         Share of what it began with below which an account counts as ruined.
-    panel, n, horizon, seed, costs, bars, engine, workers, on_progress, cancelled
+    panel, n, horizon, seed, costs, how
         As in `evaluate_in_worlds`; progress counts the worlds of all. Simulators begun before it was cancelled are
         returned.
 
@@ -186,11 +183,13 @@ def compare_simulators(
     if not named:
         raise DataError("There is no simulator to compare. Give two or more.")
     results: dict[str, WorldsResult] = {}
+    on_progress, cancelled = how.get("on_progress"), how.get("cancelled")
 
     def tell(done: int, total: int) -> None:
         if on_progress is not None:
             on_progress(len(results) * total + done, len(named) * total)
 
+    asked: How = {**how, "on_progress": tell}
     for name, simulator in named.items():
         if results and cancelled is not None and cancelled():
             break
@@ -201,11 +200,7 @@ def compare_simulators(
             n=n,
             horizon=horizon,
             seed=seed,
-            bars=bars,
             costs=costs,
-            engine=engine,
-            workers=workers,
-            on_progress=tell,
-            cancelled=cancelled,
+            **asked,
         )
     return Comparison(results, ruin_below)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantlib.backtest.departure import Variant, depart
-from quantlib.backtest.worlds import run_in_worlds
+from quantlib.backtest.worlds import How, run_in_worlds
 from quantlib.backtest.worlds_result import Outcomes
 from quantlib.charts.numbers import count, interval, percent, signed_percent
-from quantlib.compute import Engine, Progress
 from quantlib.costs import AnyCosts
 from quantlib.errors import DataError
 from quantlib.simulators import Simulator
@@ -44,6 +43,8 @@ class EdgeResult:
         Sessions a year.
     net, gross
         What the account did with its costs, and paying nothing: no fee, spread, impact, borrow or interest.
+    edge_left
+        What is an edge in these worlds without any drift, such as spreads that revert; empty where nothing is.
 
     References
     ----------
@@ -56,6 +57,7 @@ class EdgeResult:
     periods_per_year: int
     net: Outcomes
     gross: Outcomes
+    edge_left: str = ""
 
     @property
     def good(self) -> NDArray[np.bool_]:
@@ -104,6 +106,7 @@ class EdgeResult:
         mean, error = self.beyond_cost
         made = interval(mean, mean - 1.96 * error, mean + 1.96 * error, signed=True)
         what = "without any drift" if self.without_drift else "as fitted"
+        what += f", but with {self.edge_left}, an edge of their own," if self.without_drift and self.edge_left else ""
         if abs(mean) <= 1.96 * error:
             means = "no more than chance in the draws explains"
         else:
@@ -127,11 +130,7 @@ def edge_in_worlds(
     horizon: int = 252,
     seed: int = 0,
     costs: AnyCosts | None = None,
-    bars: bool | None = None,
-    engine: Engine = "threads",
-    workers: int | None = None,
-    on_progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    **how: Unpack[How],
 ) -> EdgeResult:
     """Return how often the strategy looks good in the worlds of a simulator, and what it makes beyond its costs.
 
@@ -139,7 +138,7 @@ def edge_in_worlds(
 
     Parameters
     ----------
-    panel, n, horizon, seed, costs, bars, engine, workers, on_progress, cancelled
+    panel, n, horizon, seed, costs, how
         As in `evaluate_in_worlds`.
 
     Raises
@@ -155,15 +154,13 @@ def edge_in_worlds(
         n=n,
         horizon=horizon,
         seed=seed,
-        bars=bars,
-        engine=engine,
-        workers=workers,
-        on_progress=on_progress,
-        cancelled=cancelled,
+        **how,
     )
     free = getattr(simulator, "drift", "history") == "none"
     year = departure.shared.periods_per_year
-    return EdgeResult(simulator.title, free, horizon, year, *run.accounts)
+    left = simulator.edge_without_drift if free else ""
+    net, gross = run.accounts
+    return EdgeResult(simulator.title, free, horizon, year, net, gross, left)
 
 
 def zero_edge(
@@ -175,23 +172,20 @@ def zero_edge(
     horizon: int = 252,
     seed: int = 0,
     costs: AnyCosts | None = None,
-    bars: bool | None = None,
-    engine: Engine = "threads",
-    workers: int | None = None,
-    on_progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    **how: Unpack[How],
 ) -> EdgeResult:
     """Return how often the strategy looks good in worlds whose drift is taken out: its false positives.
 
     Where sessions are independent (Brownian motion, jumps, a bootstrap of blocks of 1) no rule can earn anything there
     before costs, whatever it decides and wherever it stops. A law that remembers, such as a bootstrap of longer blocks,
-    keeps what one session says about the next, and a rule may live on that without any drift.
+    keeps what one session says about the next, and a rule may live on that without any drift. Where an edge is
+    sure to be left, as in spreads of Ornstein-Uhlenbeck, which revert all the same, the result says so (`edge_left`).
 
     Parameters
     ----------
     simulator
         One that has a drift to take out; its other parameters stay.
-    panel, n, horizon, seed, costs, bars, engine, workers, on_progress, cancelled
+    panel, n, horizon, seed, costs, how
         As in `evaluate_in_worlds`.
 
     Raises
@@ -206,12 +200,8 @@ def zero_edge(
         n=n,
         horizon=horizon,
         seed=seed,
-        bars=bars,
         costs=costs,
-        engine=engine,
-        workers=workers,
-        on_progress=on_progress,
-        cancelled=cancelled,
+        **how,
     )
 
 

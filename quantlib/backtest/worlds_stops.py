@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 import numpy as np
 
 from quantlib.backtest.departure import Variant, depart
-from quantlib.backtest.worlds import run_in_worlds
+from quantlib.backtest.worlds import How, run_in_worlds
 from quantlib.backtest.worlds_result import Outcomes
 from quantlib.charts.numbers import count, interval, percent
-from quantlib.compute import Engine, Progress
 from quantlib.costs import AnyCosts
 from quantlib.errors import StrategyError
 from quantlib.risk import Stops
@@ -118,11 +117,7 @@ def stops_effect(
     horizon: int = 252,
     seed: int = 0,
     costs: AnyCosts | None = None,
-    bars: bool | None = None,
-    engine: Engine = "threads",
-    workers: int | None = None,
-    on_progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    **how: Unpack[How],
 ) -> StopsEffect:
     """Return what the strategy makes with its stops and without them in the same worlds.
 
@@ -133,7 +128,7 @@ def stops_effect(
     ----------
     stops
         Instead of the strategy's own.
-    panel, n, horizon, seed, costs, bars, engine, workers, on_progress, cancelled
+    panel, n, horizon, seed, costs, how
         As in `evaluate_in_worlds`.
 
     Raises
@@ -154,11 +149,7 @@ def stops_effect(
         n=n,
         horizon=horizon,
         seed=seed,
-        bars=bars,
-        engine=engine,
-        workers=workers,
-        on_progress=on_progress,
-        cancelled=cancelled,
+        **how,
     )
     return StopsEffect(simulator.title, horizon, seed, kept.stops, *run.accounts)
 

@@ -25,6 +25,8 @@ def event_path(
     events: int,
     clusters: int,
     p_placebo: float,
+    over: tuple[int, int] | None = None,
+    car: tuple[float, float, float] | None = None,
     model: str = "",
     confidence: float = 0.95,
 ) -> go.Figure:
@@ -41,13 +43,35 @@ def event_path(
         How many, and how many clusters of overlapping windows they make.
     p_placebo
         P-value by placebo dates, of the days the study sums; NaN where none were drawn.
+    over
+        First and last day the study sums; None for the whole window. The title is of these days.
+    car
+        Their mean CAR and its interval, low and high; needed where they are not the whole window.
     model
         What the returns are abnormal to, such as "the market".
     confidence
         Of both bands.
+
+    Raises
+    ------
+    DataError
+        There is no day to draw, or the days summed are a part of the window and what they sum to is not given.
     """
     if by_day.empty:
         raise DataError("There is no day to draw. Study at least the day of the event.")
+    whole = (int(by_day.index[0]), int(by_day.index[-1]))
+    first, final = over or whole
+    if (first, final) == whole:
+        last = by_day.iloc[-1]
+        car = (last["car"], last["ci_low"], last["ci_high"])
+        when = f"by day {final}" if final else "by the day itself" if first else "on the day itself"
+    elif car is None:
+        raise DataError(
+            f"The study sums the days {first} to {final} of {whole[0]} to {whole[1]}; give their mean CAR and interval."
+        )
+    else:
+        one = f"on day {first:+d}" if first else "on the day itself"
+        when = one if first == final else f"from day {_day(first)} to {_day(final)}"
     shown = by_day[["car", "ci_low", "ci_high", "placebo_low", "placebo_high"]] * 100
     x = by_day.index.to_numpy()
     edge: dict[str, Any] = {"width": 0.0, "unit": ":.2f} %", "showlegend": False}
@@ -67,21 +91,26 @@ def event_path(
         ]
     mean = line(x, shown["car"].to_numpy(), "Mean", LIGHT.accent, width=2.2, unit=":.2f} %", showlegend=False)
     traces.append(mean | {"mode": "lines+markers"})
-    last = by_day.iloc[-1]
-    title = (
-        f"{what}: {interval(last['car'], last['ci_low'], last['ci_high'], signed=True)} by day {by_day.index[-1]}"
-        f"{f' beyond {model}' if model else ''}"
-    )
+    if banded and len(shown) == 1:  # a band needs two days to be seen
+        (day,) = shown.to_dict("records")
+        ends = {"array": [day["ci_high"] - day["car"]], "arrayminus": [day["car"] - day["ci_low"]]}
+        traces[-1]["error_y"] = {"type": "data", "symmetric": False, **ends, "color": LIGHT.accent}
+    title = f"{what}: {interval(*car, signed=True)} {when}{f' beyond {model}' if model else ''}"
     if np.isfinite(p_placebo):
         likely = "random dates rarely do as much" if p_placebo < UNLIKELY else "random dates often do as much"
         title += f"; {likely} (p {ratio(p_placebo, 3)})"
     share = percent(confidence, 0)
+    counted = {"type": "rect", "xref": "x", "x0": first - 0.5, "x1": final + 0.5, "yref": "paper", "y0": 0, "y1": 1}
+    counted |= {"layer": "below", "line": {"width": 0}, "fillcolor": fade(LIGHT.caution, 0.12)}
     bands = [f"blue: {share} interval by clusters"] * banded + [f"grey: {share} of placebo dates"] * (len(traces) > 3)
+    bands += ["shaded: the days of the title"] * ((first, final) != whole)
     return figure(
         traces,
         kind="Line chart of cumulated abnormal returns by day from the event",
         title=title,
-        subtitle="; ".join([f"Mean of {count(events)} events in {count(clusters)} clusters", *bands]),
+        subtitle="; ".join(
+            [f"Mean of {count(events)} events in {count(clusters)} cluster{'s' * (clusters != 1)}", *bands]
+        ),
         x="Sessions from the event",
         y="Cumulated abnormal return (%)",
         table=by_day,
@@ -89,10 +118,15 @@ def event_path(
             "xaxis": {"hoverformat": "d"},
             "shapes": [
                 {"type": "line", "xref": "x", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
-                | {"line": {"color": LIGHT.border, "width": 1}}
+                | {"line": {"color": LIGHT.border, "width": 1}},
+                *([counted] if (first, final) != whole else []),
             ],
         },
     )
+
+
+def _day(day: int) -> str:
+    return f"{day:+d}" if day else "0"
 
 
 def event_dots(by_event: pd.DataFrame, *, what: str) -> go.Figure:
@@ -125,7 +159,7 @@ def event_dots(by_event: pd.DataFrame, *, what: str) -> go.Figure:
         kind="Dots of abnormal returns by event",
         title=f"{what}: {percent((cars > 0).mean(), 0)} of {count(len(cars))} gained, {signed_percent(mean, 2)} on "
         f"average; the strongest is {signed_percent(cars[strongest])} on {sessions[strongest]:%Y-%m-%d}",
-        subtitle="One dot an event; line: their mean",
+        subtitle="One dot an event; line: their mean; sums of log returns",
         y="CAR (%)",
         height=300,
         table=by_event[[name for name in ("session", "car", "title") if name in by_event]],
@@ -167,8 +201,15 @@ def event_strip(abnormal: pd.DataFrame, *, what: str) -> go.Figure:
                 "zmin": -limit,
                 "zmax": limit,
                 "colorscale": [[0.0, LIGHT.loss], [0.5, LIGHT.surface], [1.0, LIGHT.gain]],
-                "colorbar": {"title": {"text": "Abnormal return (%)", "side": "right"}, "thickness": 10}
-                | {"outlinewidth": 0},
+                "colorbar": {
+                    "title": {"text": "Abnormal return (%)", "side": "top"},
+                    "orientation": "h",
+                    "y": 0,
+                    "yanchor": "top",
+                    "thickness": 8,
+                    "len": 1.0,
+                    "outlinewidth": 0,
+                },
                 "hovertemplate": "%{x}, day %{y}: %{z:+.2f} %<extra></extra>",
             }
         ],
@@ -176,7 +217,6 @@ def event_strip(abnormal: pd.DataFrame, *, what: str) -> go.Figure:
         title=f"{what}: prices move most {f'on day {day:+d}' if day else 'on the day of the event'}, by "
         f"{signed_percent(mean[loudest] / 100, 2)} on average over {count(len(abnormal))} events",
         subtitle="One column an event, oldest left; colours end where the wildest 2 % begin",
-        x="Event",
         y="Sessions from the event",
         height=170 + 16 * len(abnormal.columns),
         table=abnormal,

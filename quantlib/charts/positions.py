@@ -18,23 +18,25 @@ MAX_COLUMNS = 400
 MAX_TRADES = 1000
 
 
-def weights_over_time(weights: pd.DataFrame) -> go.Figure:
+def weights_over_time(weights: pd.DataFrame, *, when: str = "now") -> go.Figure:
     """Return portfolio weights over time: step lines for up to two holdings, a heat map for more.
 
     Parameters
     ----------
     weights
         Fractions of equity [time x symbol], negative where short; symbols never held are left out.
+    when
+        What the last row is, for the title: "now", or such as "on 2020-03-13".
     """
     if weights.empty:
         raise DataError("There are no weights to draw. Run a strategy first.")
     held = weights.loc[:, (weights.abs() > 1e-9).any()]
     now = held.iloc[-1]
     now = now[now.abs() > 5e-4].sort_values(ascending=False, key=abs)
-    title = "Nothing is held now"
+    title = f"Nothing is held {when}"
     if len(now):
         more = f" and {len(now) - 3} more" if len(now) > 3 else ""
-        title = "Held now: " + ", ".join(f"{s} {percent(w)}" for s, w in now.head(3).items()) + more
+        title = f"Held {when}: " + ", ".join(f"{s} {percent(w)}" for s, w in now.head(3).items()) + more
     subtitle = f"Share of equity, {weights.index[0]:%Y-%m-%d} to {weights.index[-1]:%Y-%m-%d}"
     if held.shape[1] <= MAX_LINES:
         # A step needs only the rows on which some weight differs from the row before, and the last.

@@ -68,10 +68,10 @@ def realism_intervals(measures: pd.DataFrame, *, simulator: str, symbol: str, gr
         traces,
         kind="Dots of history against intervals of simulated worlds",
         title=finding + (f": grade {grade}" if grade else ""),
-        subtitle="Grey: where 99 % of the worlds lie by all measures at once; at the right: history (worlds)",
+        subtitle="Grey: where 99 % of the worlds lie by all measures at once; above each: history (worlds)",
         note=f"Triangles lie more than {EDGE:g} half intervals from the worlds' median.",
         x="Distance from the worlds' median (half intervals)",
-        height=130 + 26 * len(measures),
+        height=130 + 38 * len(measures),
         layout={
             "hovermode": "closest",
             "xaxis": {"range": [-EDGE - 0.2, EDGE + 0.2], "zeroline": True, "hoverformat": ".2f"},
@@ -79,11 +79,13 @@ def realism_intervals(measures: pd.DataFrame, *, simulator: str, symbol: str, gr
                 "type": "category",
                 "categoryorder": "array",
                 "categoryarray": names[::-1].tolist(),
-                "range": [-0.6, len(names) - 0.4],
+                "range": [-0.5, len(names) - 0.1],
+                "showticklabels": False,
+                "showgrid": False,
             },
             "shapes": [_band()],
-            "annotations": [_beside(row) for _, row in measures.iterrows()],
-            "margin": {"r": 170},  # where the numbers stand
+            # Above its dot, as beside it a phone would have no room left for the dots.
+            "annotations": [note for _, row in measures.iterrows() for note in _above(row)],
         },
         table=measures.drop(columns="unit").set_index("title"),
     )
@@ -100,18 +102,16 @@ def _numbers(row: pd.Series) -> str:
     return interval(row["history"], row["low"], row["high"], unit)
 
 
-def _beside(row: pd.Series) -> dict[str, Any]:
-    return {
-        "x": 1,
-        "xref": "paper",
-        "xanchor": "left",
-        "xshift": 6,
-        "y": str(row["title"]),
-        "yref": "y",
-        "text": _numbers(row),
-        "font": {"size": 11, "color": LIGHT.loss if row["passed"] is False else LIGHT.muted},
-        "showarrow": False,
-    }
+def _above(row: pd.Series) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a measure's title and its numbers as the two ends of a line above its dot."""
+    line_above = {"xref": "paper", "y": str(row["title"]), "yref": "y", "yanchor": "bottom", "yshift": 5}
+    color = LIGHT.loss if row["passed"] is False else LIGHT.muted
+    ends = (0, "left", str(row["title"]), LIGHT.ink), (1, "right", _numbers(row), color)
+    title, numbers = (
+        {**line_above, "x": x, "xanchor": side, "text": text, "font": {"size": 10, "color": shade}, "showarrow": False}
+        for x, side, text, shade in ends
+    )
+    return title, numbers
 
 
 def _band() -> dict[str, Any]:

@@ -1,6 +1,9 @@
-"""Charts of scenarios: what each does to each strategy or asset, how a shock was got, and what would break the book."""
+"""Charts of scenarios: what each does to each strategy or asset, and how a shock was got."""
 
 from __future__ import annotations
+
+import html
+import textwrap
 
 import numpy as np
 import pandas as pd
@@ -13,11 +16,13 @@ from quantlib.errors import DataError
 
 ROW = 24
 """Pixels of a row."""
-MOST_LABELS = 400
-"""Cells that are written out; more would not be readable."""
+NARROW, LINE, SIGN = 220, 14, 6.2
+"""Pixels that a phone leaves to the columns of a heat map, and of a line and a sign of its labels."""
+NAME = 18
+"""Signs of a scenario's name on one line, so that the names leave a phone some room for what they name."""
 HOW = {
     "named": ("Named", LIGHT.accent),
-    "conditional": ("By history, given what is named", LIGHT.series[3]),
+    "conditional": ("By history", LIGHT.series[3]),
     "proxy": ("By a proxy", LIGHT.series[1]),
     "law": ("Nothing named", LIGHT.muted),
 }
@@ -51,7 +56,12 @@ def scenario_heatmap(grid: pd.DataFrame, *, what: str = "Return") -> go.Figure:
     if len(rows) > 1 and values[row, column] < 0:
         title += f"; {_losing(values)}"
     limit = float(np.nanmax(np.abs(values))) * 100 or 1.0
-    text = [[signed_percent(v) if np.isfinite(v) else "" for v in line] for line in values]
+    few = len(rows) <= 6
+    rounded = np.round(values * 100, int(few)) + 0.0
+    text = [["" if np.isnan(v) else f"{v:+.{int(few)}f}" if v else "0" for v in line] for line in rounded]
+    upright, tall = _upright(rows)
+    names = [_wrapped(name, NAME) for name in columns]
+    height = len(names) * max(ROW, LINE * (1 + max(name.count("<br>") for name in names)))
     traces: Traces = [
         {
             "type": "heatmap",
@@ -65,9 +75,17 @@ def scenario_heatmap(grid: pd.DataFrame, *, what: str = "Return") -> go.Figure:
             "ygap": 1,
             "colorscale": [[0.0, LIGHT.loss], [0.5, LIGHT.surface], [1.0, LIGHT.gain]],
             "text": [list(line) for line in zip(*text, strict=True)],
-            "texttemplate": "%{text}" if values.size <= MOST_LABELS else "",
-            "textfont": {"size": 11},
-            "colorbar": {"title": {"text": f"{what} (%)", "side": "right"}, "thickness": 10, "outlinewidth": 0},
+            # Without a size plotly takes the largest that fits a cell, which differs from a phone to a wide screen.
+            "texttemplate": "%{text}",
+            "colorbar": {
+                "title": {"text": f"{what} (%)", "side": "top"},
+                "orientation": "h",
+                "y": 0,
+                "yanchor": "top",
+                "thickness": 8,
+                "len": 1.0,
+                "outlinewidth": 0,
+            },
             "hoverongaps": False,
             "hovertemplate": "%{x}, %{y}: %{z:+.1f} %<extra></extra>",
         }
@@ -77,22 +95,53 @@ def scenario_heatmap(grid: pd.DataFrame, *, what: str = "Return") -> go.Figure:
         traces,
         kind=f"Heat map of the {what.lower()} in {len(columns)} scenarios",
         title=title,
-        subtitle=f"{what} over the scenario; scenarios differ in length and in likelihood",
+        subtitle=f"{what} over the scenario, in percent; scenarios differ in length and in likelihood",
         note=f"{unknown} of {len(columns)} scenarios have no number here" if unknown else "",
-        height=150 + ROW * len(columns),
+        height=150 + tall + height,
         layout={
             "hovermode": "closest",
-            "xaxis": {"type": "category", "showgrid": False, "hoverformat": "", "side": "bottom"},
-            "yaxis": {"type": "category", "showgrid": False, "autorange": "reversed"},
+            "font": {"size": 12},
+            "xaxis": {
+                "type": "category",
+                "showgrid": False,
+                "showline": False,
+                "ticks": "",
+                "hoverformat": "",
+                "side": "top",
+                "tickangle": -90 if upright else 0,
+                "tickvals": list(range(len(rows))),
+                "ticktext": rows if upright else [_wrapped(name, int(NARROW / len(rows) / SIGN)) for name in rows],
+                "tickfont": {"size": 11 if len(rows) <= 14 else 8},
+            },
+            "yaxis": {
+                "type": "category",
+                "showgrid": False,
+                "autorange": "reversed",
+                "tickvals": list(range(len(columns))),
+                "ticktext": names,
+                "tickfont": {"size": 11},
+            },
         },
         table=grid,
     )
 
 
+def _wrapped(name: str, width: int) -> str:
+    return "<br>".join(html.escape(part, quote=False) for part in textwrap.wrap(name, width)) or name
+
+
+def _upright(rows: list[str]) -> tuple[bool, int]:
+    """Return whether names above columns have to stand upright to fit a phone, and how many pixels they are tall."""
+    width = int(NARROW / len(rows) / SIGN)
+    if max(len(word) for name in rows for word in [*name.split(), ""]) > width:
+        return True, int(SIGN * max(map(len, rows)))
+    return False, LINE * max(len(textwrap.wrap(name, width)) for name in rows)
+
+
 def _losing(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
     known = values[:, np.isfinite(values).any(axis=0)]
     everywhere = int((np.nanmax(known, axis=0) < 0).sum())
-    return f"{everywhere} of {known.shape[1]} scenarios lose in every row"
+    return f"{everywhere} of {known.shape[1]} scenarios lose in every column"
 
 
 def scenario_bars(table: pd.DataFrame, *, scenario: str) -> go.Figure:
@@ -164,71 +213,3 @@ def scenario_bars(table: pd.DataFrame, *, scenario: str) -> go.Figure:
         },
         table=ordered,
     )
-
-
-def reverse_bars(
-    shocks: pd.Series, *, loss: float, distance: float, probability: float, sessions: int = 1
-) -> go.Figure:
-    """Return the smallest move that breaks a book, symbol by symbol.
-
-    Parameters
-    ----------
-    shocks
-        Move of each symbol, as a fraction.
-    loss
-        What the book loses by it.
-    distance
-        Standard deviations of the book.
-    probability
-        Of losing as much, by the normal law.
-    sessions
-        Over which it all happens.
-
-    Raises
-    ------
-    DataError
-        A move is not known, or there is none.
-    """
-    values = shocks.to_numpy(dtype=np.float64)
-    if not len(values) or not np.isfinite(values).all():
-        raise DataError("The smallest move is not known for every symbol, so there is nothing to draw.")
-    ordered = shocks.sort_values(ascending=False, kind="stable")
-    largest = int(np.abs(ordered.to_numpy()).argmax())
-    when = "one session" if sessions == 1 else f"{sessions:,} sessions"
-    traces: Traces = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "x": ordered.to_numpy() * 100,
-            "y": [str(symbol) for symbol in ordered.index],
-            "name": "Move (%)",
-            "marker": {"color": [fade(LIGHT.loss if move < 0 else LIGHT.gain, 0.8) for move in ordered]},
-            "text": [signed_percent(move) for move in ordered],
-            "textposition": "auto",
-            "hovertemplate": "%{y} %{x:+.2f} %<extra></extra>",
-        }
-    ]
-    return figure(
-        traces,
-        kind="Bar chart of the smallest move that loses so much",
-        title=f"The likeliest way to lose {percent(loss)} in {when} moves {ordered.index[largest]} by "
-        f"{signed_percent(ordered.iloc[largest])}",
-        subtitle=f"{ratio(distance, 1)} standard deviations of the book away; {_odds(probability)} by a normal law, "
-        "whose tails are too thin",
-        x="Move (%)",
-        height=140 + ROW * len(ordered),
-        layout={
-            "hovermode": "closest",
-            "showlegend": False,
-            "xaxis": {"hoverformat": ""},
-            "yaxis": {"type": "category", "categoryorder": "array", "categoryarray": list(map(str, ordered.index))},
-        },
-        table=ordered.to_frame("shock"),
-    )
-
-
-def _odds(probability: float) -> str:
-    """Return a probability in words: as a percentage, or one in how many."""
-    if probability >= 0.001:
-        return percent(probability)
-    return f"once in {1 / probability:.1e} times" if probability < 1e-9 else f"once in {1 / probability:,.0f} times"

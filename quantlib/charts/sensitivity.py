@@ -65,7 +65,14 @@ def by_delay(table: pd.DataFrame, *, metric: str = "Sharpe ratio", name: str = "
     )
 
 
-def sweep_heatmap(grid: pd.DataFrame, metric: str, *, chosen: tuple[object, object] | None = None) -> go.Figure:
+def sweep_heatmap(
+    grid: pd.DataFrame,
+    metric: str,
+    *,
+    chosen: tuple[object, object] | None = None,
+    title: str = "",
+    subtitle: str = "",
+) -> go.Figure:
     """Return a metric over two parameters: a plateau is worth more than a peak.
 
     Parameters
@@ -77,6 +84,8 @@ def sweep_heatmap(grid: pd.DataFrame, metric: str, *, chosen: tuple[object, obje
         What is measured.
     chosen
         Row and column of the definition that is looked at, framed where the grid has it.
+    title, subtitle
+        Another finding than the best of the grid, and how it was measured.
     """
     values = grid.to_numpy(dtype=np.float64)
     if not np.isfinite(values).any():
@@ -112,9 +121,11 @@ def sweep_heatmap(grid: pd.DataFrame, metric: str, *, chosen: tuple[object, obje
     return figure(
         traces,
         kind=f"Heat map of the {metric}",
-        title=f"Best {metric} {values[best]:.2f} at {grid.index.name} {rows[best[0]]}, {grid.columns.name} "
+        title=title
+        or f"Best {metric} {values[best]:.2f} at {grid.index.name} {rows[best[0]]}, {grid.columns.name} "
         f"{columns[best[1]]}; {np.nanmean(around):.2f} on average around it, {np.nanmedian(values):.2f} in the middle",
-        subtitle=f"{int(np.isfinite(values).sum()):,} combinations tried; the best of many looks good by luck alone",
+        subtitle=subtitle
+        or f"{int(np.isfinite(values).sum()):,} combinations tried; the best of many looks good by luck alone",
         x=str(grid.columns.name),
         y=str(grid.index.name),
         height=170 + 30 * len(rows),

@@ -258,7 +258,7 @@ def outcome_histogram(
         height=320,
         layout={
             "bargap": 0,
-            "showlegend": False,
+            "showlegend": len(others) > 1,  # a single outline is named in the subtitle
             "hovermode": "x",
             "xaxis": {"hoverformat": ".1f"},
             "shapes": marks if moved and np.isfinite(low) else [],

@@ -62,7 +62,7 @@ def outcomes_by_simulator(returns: Mapping[str, FloatArray], *, horizon: int, wh
         title += f", {signed_percent(means[most])} in those of {most}"
     panes: list[go.Figure] = []
     for name, values in worlds.items():
-        pane_title = f"{name}: mean {signed_percent(means[name])}, {percent((values < 0).mean())} lose"
+        pane_title = f"{name}: mean {signed_percent(means[name])}; {percent((values < 0).mean())} lose"
         panes.append(
             figure(
                 [_bars(edges, shares[name], name)],
@@ -78,7 +78,7 @@ def outcomes_by_simulator(returns: Mapping[str, FloatArray], *, horizon: int, wh
                     "xaxis": {"hoverformat": ".1f"},
                     "yaxis": {"range": [0, top * 1.15], "nticks": 4},
                     "shapes": [_upright(means[name] * 100)],
-                    "annotations": [_label(pane_title)] if not panes else [],
+                    "annotations": [_label(pane_title.split(";", maxsplit=1)[0])] if not panes else [],
                 },
             )
         )
@@ -188,7 +188,8 @@ def zero_edge_chart(table: pd.DataFrame, *, by_chance: float, horizon: int) -> g
     Parameters
     ----------
     table
-        One row a strategy or simulator: share called good, with low and high, its 95 % interval; fractions.
+        One row a strategy or simulator: share called good, with low and high, its 95 % interval; fractions. Optional:
+        edge_left, what is an edge there even without drift, empty where nothing is; such rows are no false alarms.
     by_chance
         Share that the rule calls good where there is nothing.
     horizon
@@ -203,15 +204,20 @@ def zero_edge_chart(table: pd.DataFrame, *, by_chance: float, horizon: int) -> g
         raise DataError(f"The table has the columns {', '.join(map(str, table.columns))}; needed: share, low, high.")
     share = table["share"].to_numpy(dtype=np.float64)
     low, high = (table[name].to_numpy(dtype=np.float64) for name in ("low", "high"))
-    over = low > by_chance
+    edge = table.get("edge_left", pd.Series("", index=table.index)).to_numpy() != ""
+    over = (low > by_chance) & ~edge
     names = [str(name) for name in table.index]
     chance = f"chance gives {percent(by_chance)}"
-    title = f"Where there is no edge, {percent(share.max())} of records look good at most; {chance}"
+    if edge.all():
+        title = "All of these worlds hold an edge of their own, so none shows a false alarm"
+    else:
+        title = f"Where there is no edge, {percent(share[~edge].max())} of records look good at most; {chance}"
     if over.any():
         title = (
             f"{names[int(np.argmax(np.where(over, share, -1.0)))]} sees an edge where there is none in "
             f"{percent(share[over].max())} of worlds; {chance}"
         )
+    marks = list(zip(over, edge, strict=True))
     dots: dict[str, Any] = {
         "type": "scatter",
         "mode": "markers",
@@ -220,8 +226,8 @@ def zero_edge_chart(table: pd.DataFrame, *, by_chance: float, horizon: int) -> g
         "name": "Called good",
         "marker": {
             "size": 10,
-            "color": [LIGHT.loss if wrong else LIGHT.accent for wrong in over],
-            "symbol": ["diamond" if wrong else "circle" for wrong in over],
+            "color": [LIGHT.loss if wrong else LIGHT.muted if own else LIGHT.accent for wrong, own in marks],
+            "symbol": ["diamond" if wrong else "circle-open" if own else "circle" for wrong, own in marks],
         },
         "error_x": {
             "type": "data",
@@ -237,7 +243,8 @@ def zero_edge_chart(table: pd.DataFrame, *, by_chance: float, horizon: int) -> g
         [dots],
         kind="Share of worlds without an edge in which the record would have been called good",
         title=title,
-        subtitle=f"Worlds without drift, {count(horizon)} sessions each; bars: 95 % intervals; line: chance alone",
+        subtitle=f"Worlds without drift, {count(horizon)} sessions each; bars: 95 % intervals; line: chance alone"
+        + ("; open: worlds with an edge of their own" if edge.any() else ""),
         x="Called good (% of worlds)",
         height=150 + 34 * len(table),
         layout={

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from quantlib.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +26,9 @@ errors = Console(stderr=True)
 
 AsOf = Annotated[str | None, typer.Option(help="Use only what was known on this date, YYYY-MM-DD.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Idea = Annotated[str | None, typer.Option(help="What its trials are of; by default the family of the strategy.")]
+Seed = Annotated[int | None, typer.Option(help="Same seed, same worlds.", min=0)]
+Out = Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write every outcome there; nothing is replaced.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on.", min=1, max=65535)]
 
 
@@ -102,12 +108,45 @@ def minute(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
+def check_new(out: Path | None) -> None:
+    """Refuse a file that is there already or cannot be made, before any long work.
+
+    Raises
+    ------
+    DataError
+        It is there, or its folder is not.
+    """
+    if out is None:
+        return
+    if out.exists():
+        raise DataError(f"{out} exists already. Choose another name; nothing is replaced.")
+    if not out.parent.is_dir():
+        raise DataError(f"{out} cannot be written: there is no folder {out.parent}. Make it, or choose another.")
+
+
+def write_table(table: pd.DataFrame, out: Path | None) -> None:
+    """Write a table to a new CSV file, if one is named, and say so."""
+    if out is None:
+        return
+    try:
+        table.to_csv(out, index=False, lineterminator="\n", mode="x")
+    except OSError as error:
+        raise DataError(f"{out} cannot be written ({error.strerror}). Check the path.") from None
+    print_lines([str(out)])
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print sentences as they are, however long."""
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
 @contextmanager
-def opened() -> Iterator[Session]:
-    """Yield the session a command works in, and close it afterwards."""
+def opened(idea: str | None = None) -> Iterator[Session]:
+    """Yield the session a command works in, its trials of an idea where one is given, and close it afterwards."""
     from quantlib.workflows.session import open_session
 
-    session = open_session()
+    session = open_session(origin="cli", idea=idea)
     try:
         yield session
     finally:

@@ -128,15 +128,6 @@ class EventStudy:
         """Events in the study."""
         return len(self.by_event)
 
-    def car_frame(self) -> pd.DataFrame:
-        """Return the CAR of each event and asset over the days counted [event x symbol], NaN where unknown."""
-        first, last = (day + self.before for day in self.over)
-        return pd.DataFrame(
-            self.abnormal[:, first : last + 1].sum(axis=1),
-            index=self.by_event.index,
-            columns=pd.Index(self.symbols, name="symbol"),
-        )
-
     def abnormal_frame(self) -> pd.DataFrame:
         """Return the mean abnormal return over assets by event and day [event x day]."""
         days = pd.Index(range(-self.before, self.after + 1), name="day")

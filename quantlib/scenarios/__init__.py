@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from quantlib.scenarios.completion import Completed, complete, shock_matrix
+from quantlib.scenarios.completion import Completed, complete
 from quantlib.scenarios.factors import FACTORS, Factor, see
 from quantlib.scenarios.gaussian import Conditional, condition
 from quantlib.scenarios.learning import Estimation, learn
-from quantlib.scenarios.reading import make_scenario, parse_scenario, read_scenarios, to_yaml
+from quantlib.scenarios.reading import faults, make_scenario, parse_scenario, read_scenarios, to_yaml, write_fields
 from quantlib.scenarios.reverse import ReverseStress, likeliest_worlds, reverse_stress, smallest_shock
 from quantlib.scenarios.scenario import Law, Scenario, Shock, Window
 from quantlib.scenarios.world import completed_worlds, scenario_costs, scenario_worlds
@@ -25,6 +25,7 @@ __all__ = [
     "complete",
     "completed_worlds",
     "condition",
+    "faults",
     "learn",
     "likeliest_worlds",
     "make_scenario",
@@ -34,7 +35,7 @@ __all__ = [
     "scenario_costs",
     "scenario_worlds",
     "see",
-    "shock_matrix",
     "smallest_shock",
     "to_yaml",
+    "write_fields",
 ]

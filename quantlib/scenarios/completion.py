@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,11 +104,7 @@ def complete(
     >>> done = complete(panel, scenarios["equities-minus-20"])  # doctest: +SKIP
     >>> done.table[["shock", "how", "r2"]]  # doctest: +SKIP
     """
-    return _completed(learn(panel, estimation, proxies=proxies), scenario, seen_by)
-
-
-def _completed(learned: Learned, scenario: Scenario, seen_by: Mapping[str, str] | None) -> Completed:
-    panel, law = learned.panel, scenario.law
+    learned, law = learn(panel, estimation, proxies=proxies), scenario.law
     covariance = law.volatility**2 * learned.covariance
     if law.correlation is not None:
         covariance = with_correlation(covariance, law.correlation)
@@ -145,36 +141,6 @@ def _completed(learned: Learned, scenario: Scenario, seen_by: Mapping[str, str] 
         named=named,
         gain=done.gain,
     )
-
-
-def shock_matrix(
-    panel: Panel,
-    scenarios: Iterable[Scenario],
-    *,
-    estimation: Estimation | None = None,
-    proxies: Mapping[str, str] | None = None,
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the shocks [symbol x scenario title], and by title why a scenario has none.
-
-    A scenario that cannot be completed here, or that only changes the law and so has no direction, leaves its column
-    unknown: one does not cost the others.
-    """
-    learned = learn(panel, estimation, proxies=proxies)
-    columns: dict[str, pd.Series] = {}
-    faults: dict[str, str] = {}
-    for scenario in scenarios:
-        columns[scenario.title] = pd.Series(np.nan, index=pd.Index(panel.symbols))
-        try:
-            done = _completed(learned, scenario, None)
-        except DataError as error:
-            faults[scenario.title] = str(error)
-            continue
-        if len(done.named):
-            columns[scenario.title] = done.table["shock"]
-        else:
-            faults[scenario.title] = " ".join((f"{scenario.title} gives no direction: draw its worlds.", *done.said))
-    frame = pd.DataFrame(columns, index=pd.Index(panel.symbols, name="symbol"))
-    return frame.rename_axis(columns="scenario"), faults
 
 
 def _seen(shock: Shock, learned: Learned, seen_by: Mapping[str, str] | None) -> tuple[FloatArray, float, str] | str:

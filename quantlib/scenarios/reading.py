@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from quantlib.errors import DataError, nearest
 from quantlib.scenarios.scenario import Law, Scenario, Shock, Window
@@ -71,6 +72,10 @@ def parse_scenario(text: str, file: str = "The scenario") -> Scenario:
     """
     try:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        at = error.problem_mark
+        where = "" if at is None else f"line {at.line + 1}, column {at.column + 1}: "
+        raise DataError(f"{file} is not YAML: {where}{error.problem or error.context}.") from None
     except yaml.YAMLError as error:
         raise DataError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
     except DataError as error:
@@ -100,24 +105,56 @@ def make_scenario(data: Mapping[str, Any], file: str = "The scenario") -> Scenar
         raise DataError(f"{file}{_fault(error)}") from None
 
 
+def faults(data: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what is wrong with the fields of a scenario, sentences by field; nothing where they make one.
+
+    A field of `law` or `window` goes by its own name, such as "volatility"; a shock by "shocks".
+
+    Examples
+    --------
+    >>> faults({"title": "Crash"})["sessions"]
+    ['Is missing. Give it a value.']
+    """
+    found: dict[str, list[str]] = {}
+    try:
+        Scenario.model_validate(data)
+    except ValidationError as error:
+        for one in error.errors(include_url=False):
+            place = [str(part) for part in one["loc"]]
+            name = place[1] if len(place) > 1 and place[0] in ("law", "window") else place[0]
+            sentence = _sentence(one)
+            found.setdefault(name, []).append(sentence[0].upper() + sentence[1:])
+    return found
+
+
 def to_yaml(scenario: Scenario) -> str:
     """Return a scenario as the text of its file; `parse_scenario` gives the same one back."""
-    fields = scenario.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=110)
+    return write_fields(scenario.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
+
+
+def write_fields(data: Mapping[str, Any]) -> str:
+    """Return fields of a scenario as YAML, a shock on a line as in the files; whether they make one or not."""
+    return yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
 
 
 def _fault(error: ValidationError) -> str:
     """Return the first fault with its place in the file, positions counted from one."""
     first = error.errors(include_url=False)[0]
     place = [part + 1 if isinstance(part, int) else part for part in first["loc"]]
-    where = f", {' > '.join(map(str, place))}" if place else ""
-    if first["type"] == "missing":
-        return f"{where}: is missing. Give it a value."
-    if first["type"] == "extra_forbidden":
+    return f", {' > '.join(map(str, place))}: {_sentence(first)}" if place else f": {_sentence(first)}"
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    """Return what is wrong with a field: what is accepted, and what came."""
+    place = fault["loc"]
+    if fault["type"] == "missing":
+        return "is missing. Give it a value."
+    if fault["type"] == "extra_forbidden":
         model = _PARTS.get(str(place[0]), Scenario) if len(place) > 1 else Scenario
         name = str(place[-1])
-        return f"{where}: there is no field {name!r}. {nearest(name, model.model_fields, limit=20)}"
-    if first["type"] == "value_error":
-        return f"{where}: {first['msg'].removeprefix('Value error, ').rstrip('.')}."
+        return f"there is no field {name!r}. {nearest(name, model.model_fields, limit=20)}"
+    if fault["type"] == "value_error":
+        return f"{fault['msg'].removeprefix('Value error, ').rstrip('.')}."
     hint = ' Put a symbol such as "ON" in quotes.' if place and place[-1] == "asset" else ""
-    return f"{where}: {first['msg'].replace('Input should be', 'it should be')}; got {first['input']!r}.{hint}"
+    words = fault["msg"].replace("Input should be", "it should be").replace("String should", "it should")
+    return f"{words}; got {fault['input']!r}.{hint}"

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from quantlib.errors import nearest
 from quantlib.scenarios.factors import FACTORS, Unit, log_move
@@ -17,7 +17,15 @@ Shape = Literal["gap", "linear", "front_loaded", "crash_then_recover"]
 SHAPES: tuple[str, ...] = get_args(Shape)
 LONGEST = 2520
 """Sessions, ten years."""
+LIMITS: dict[Unit, tuple[float, float]] = {"change": (-1.0, 10.0), "bps": (-2000.0, 2000.0), "times": (0.0, 20.0)}
+"""Smallest and largest size of a shock; a price does not fall by all, nor a level to nothing."""
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def in_range(unit: Unit, value: float) -> bool:
+    """Return whether a shock may have this size."""
+    low, high = LIMITS[unit]
+    return (low <= value if unit == "bps" else low < value) and value <= high
 
 
 class Shock(BaseModel):
@@ -54,19 +62,19 @@ class Shock(BaseModel):
         if self.factor is not None and self.factor not in FACTORS:
             raise ValueError(f"there is no factor {self.factor!r}. {nearest(self.factor, FACTORS, limit=len(FACTORS))}")
         given = {name: value for name in get_args(Unit) if (value := getattr(self, name)) is not None}
-        unit = FACTORS[self.factor].unit if self.factor else "change"
+        unit: Unit = FACTORS[self.factor].unit if self.factor else "change"
         if list(given) != [unit]:
             came = " and ".join(given) or "none"
             raise ValueError(f"the shock of {self.name} is written as `{unit}: …`; got {came}")
         value = given[unit]
-        if unit == "change" and not -1.0 < value <= 10.0:
+        if unit == "change" and not in_range(unit, value):
             hint = f" Write {value:g} % as {value / 100:g}." if value < -1.0 else ""
             raise ValueError(
                 f"the change of {self.name} is {value:g}, {value:+.0%}; accepted: above -1 (-100 %), at most 10.{hint}"
             )
-        if unit == "bps" and not -2000.0 <= value <= 2000.0:
+        if unit == "bps" and not in_range(unit, value):
             raise ValueError(f"the change of {self.name} is {value:g} bps; accepted: -2,000 to 2,000")
-        if unit == "times" and not 0.0 < value <= 20.0:
+        if unit == "times" and not in_range(unit, value):
             raise ValueError(f"the multiple of {self.name} is {value:g}; accepted: above 0, at most 20")
         return self
 
@@ -99,7 +107,12 @@ class Law(BaseModel):
 
     volatility: float = Field(1.0, gt=0.0, le=20.0, title="Volatility", description="Multiple of every volatility.")
     correlation: float | None = Field(
-        None, ge=-1.0, le=1.0, title="Correlation", description="Of every pair: one, or a number from -1 to 1."
+        None,
+        ge=-1.0,
+        le=1.0,
+        title="Correlation",
+        description="Of every pair: one, or a number from -1 to 1.",
+        json_schema_extra={"empty": "history's"},
     )
     liquidity: float = Field(
         1.0, gt=0.0, le=10.0, title="Liquidity", description="Share of the traded amount that is left; 0.5 halves it."
@@ -145,7 +158,7 @@ class Scenario(BaseModel):
     kind: Literal["historical", "hypothetical"] = Field(title="Kind", description="historical or hypothetical.")
     story: str = Field(min_length=20, title="Story", description="What happened, or why it might; in own words.")
     source: str = Field(min_length=3, title="Source", description="Where the numbers are from, in words.")
-    window: Window | None = Field(None, description="start and end; for historical ones.")
+    window: Window | None = Field(None, description="start and end; for historical ones.", validate_default=True)
     sessions: int = Field(ge=1, le=LONGEST, title="Sessions", description=f"How many it lasts, 1 to {LONGEST:,}.")
     path: Shape | tuple[float, ...] = Field(
         "linear",
@@ -154,41 +167,75 @@ class Scenario(BaseModel):
         "whole log move that has come by its close, the last one 1.",
     )
     recovers: float | None = Field(
-        None, gt=0.0, le=1.0, description="Share of the crash that is made good by the end; for crash_then_recover."
+        None,
+        gt=0.0,
+        le=1.0,
+        title="Made good",
+        description="Share of the crash that is made good by the end; for crash_then_recover.",
+        validate_default=True,
     )
     shocks: tuple[Shock, ...] = Field((), description="What moves how far. What is not named follows by history.")
-    law: Law = Field(Law(), description="Volatility, correlation and liquidity, where they change.")
+    law: Law = Field(
+        Law(), description="Volatility, correlation and liquidity, where they change.", validate_default=True
+    )
 
     @field_validator("path", mode="before")
     @classmethod
     def _known_path(cls, value: Any) -> Any:
         if isinstance(value, str) and value not in SHAPES:
             raise ValueError(f"there is no path {value!r}. {nearest(value, SHAPES)}")
-        numbers = isinstance(value, list | tuple) and all(isinstance(v, int | float) for v in value)
-        if not isinstance(value, str) and not numbers:
-            raise ValueError(f"a path is one of {', '.join(SHAPES)}, or a list of shares")
+        given = value if isinstance(value, list | tuple) else (value,)
+        if not isinstance(value, str) and (strange := [one for one in given if not isinstance(one, int | float)]):
+            raise ValueError(f"a path is one of {', '.join(SHAPES)}, or a list of shares; got {strange[0]!r}")
         return value
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if (self.kind == "historical") != (self.window is not None):
-            raise ValueError(f"a {self.kind} scenario has {'a' if self.window is None else 'no'} window")
-        if not self.shocks and not self.law.changed:
-            raise ValueError("nothing happens: give shocks or a law")
-        names = [shock.name for shock in self.shocks]
+    # What two fields have to do with each other is told at the later one, so that a form can say it beside it.
+
+    @field_validator("window")
+    @classmethod
+    def _window_of_its_kind(cls, window: Window | None, info: ValidationInfo) -> Window | None:
+        kind = info.data.get("kind")
+        if kind is not None and (kind == "historical") != (window is not None):
+            raise ValueError(f"a {kind} scenario has {'a' if window is None else 'no'} window")
+        return window
+
+    @field_validator("path")
+    @classmethod
+    def _as_long_as_it_lasts(cls, path: Shape | tuple[float, ...], info: ValidationInfo) -> Shape | tuple[float, ...]:
+        sessions = info.data.get("sessions")
+        if path == "crash_then_recover" and sessions == 1:
+            raise ValueError("a crash and a recovery take 2 sessions or more")
+        if not isinstance(path, str):
+            if sessions is not None and len(path) != sessions:
+                raise ValueError(f"the path has {len(path)} sessions, the scenario {sessions}")
+            if not path:
+                raise ValueError("the path has no session; give the share of each, the last one 1")
+            if path[-1] != 1.0:
+                raise ValueError(f"the path ends at {path[-1]:g}; by the last session the whole move has come: 1")
+        return path
+
+    @field_validator("recovers")
+    @classmethod
+    def _of_a_crash(cls, recovers: float | None, info: ValidationInfo) -> float | None:
+        if "path" in info.data and (info.data["path"] == "crash_then_recover") != (recovers is not None):
+            raise ValueError("`recovers` belongs to the path crash_then_recover, which needs it")
+        return recovers
+
+    @field_validator("shocks")
+    @classmethod
+    def _each_once(cls, shocks: tuple[Shock, ...]) -> tuple[Shock, ...]:
+        names = [shock.name for shock in shocks]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"{name} is shocked {names.count(name)} times. Keep one")
-        if (self.path == "crash_then_recover") != (self.recovers is not None):
-            raise ValueError("`recovers` belongs to the path crash_then_recover, which needs it")
-        if self.path == "crash_then_recover" and self.sessions < 2:
-            raise ValueError("a crash and a recovery take 2 sessions or more")
-        if not isinstance(self.path, str):
-            if len(self.path) != self.sessions:
-                raise ValueError(f"the path has {len(self.path)} sessions, the scenario {self.sessions}")
-            if self.path[-1] != 1.0:
-                raise ValueError(f"the path ends at {self.path[-1]:g}; by the last session the whole move has come: 1")
-        return self
+        return shocks
+
+    @field_validator("law")
+    @classmethod
+    def _something_happens(cls, law: Law, info: ValidationInfo) -> Law:
+        if info.data.get("shocks") == () and not law.changed:
+            raise ValueError("nothing happens: give shocks or a law")
+        return law
 
     @property
     def trough(self) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from operator import index as whole_number
 
 import numpy as np
-import pandas as pd
 
 from quantlib.costs import AnyCosts, Costs
 from quantlib.errors import DataError
@@ -78,7 +77,7 @@ def completed_worlds(
     if panel.symbols != done.symbols:
         raise DataError(f"{done.scenario.title} was completed for {', '.join(done.symbols)}; the panel has others.")
     noisy = noise if noise is not None else n > 1 or not len(done.named)
-    sessions = _sessions_after(panel, done.scenario.sessions)
+    sessions = panel.sessions_ahead(done.scenario.sessions)
     centre = _centre(done)
     volume = _volume(panel, done.scenario)
     unknown = np.full(centre.shape, np.nan)
@@ -147,13 +146,3 @@ def _noise(done: Completed, root: FloatArray, seed: int, number: int) -> FloatAr
 def _volume(panel: Panel, scenario: Scenario) -> FloatArray:
     usual = panel.frame("volume").tail(VOLUME_SESSIONS).mean().to_numpy()
     return np.tile(usual * scenario.law.liquidity, (scenario.sessions, 1))
-
-
-def _sessions_after(panel: Panel, sessions: int) -> pd.DatetimeIndex:
-    """Return the days after the panel's end on the calendar that its symbols share: weekdays beside any stock."""
-    # Judged by latest closes: a symbol too short to share many of them must not decide.
-    calendar = panel.tail(VOLUME_SESSIONS * 3).complete()
-    calendar = calendar if len(calendar) else panel
-    late = (panel.index[-1] - calendar.index[-1]).days
-    days = calendar.next_sessions(sessions + late)
-    return pd.DatetimeIndex(days[days > panel.index[-1]][:sessions])

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
+from quantlib.charts import fan_chart
+from quantlib.charts.theme import LIGHT
 from quantlib.errors import DataError, nearest
 from quantlib.simulators import SIMULATORS
 from quantlib.simulators.impulse import Impulse
+from quantlib.simulators.realism_card import RealismGrade
 from quantlib.types import FloatArray
 from quantlib.workflows.event_study import StudiedEvents
+from quantlib.workflows.grading import grade_of
 from quantlib.workflows.research import shared_panel
 from quantlib.workflows.session import Session
+
+#: How the event's day is drawn.
+MARK = {"color": LIGHT.muted, "width": 1, "dash": "dot"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +41,8 @@ class EventAhead:
         Closes with the event and without it [n, horizon + 1], today's first; the same numbers up to the event.
     dates
         Today, then the sessions ahead [horizon + 1].
+    grade
+        How real the worlds without the event are.
     """
 
     symbol: str
@@ -41,12 +52,22 @@ class EventAhead:
     paths: FloatArray
     without: FloatArray
     dates: pd.DatetimeIndex
+    grade: RealismGrade
 
     @property
     def difference(self) -> tuple[float, float]:
         """Mean of what the event changes by the end, as a fraction, and its standard error over the worlds."""
         change = self.paths[:, -1] / self.without[:, -1] - 1.0
         return float(change.mean()), float(change.std(ddof=1) / np.sqrt(len(change)))
+
+    @cached_property
+    def figure(self) -> go.Figure:
+        """The price ahead as a fan, with the event's day marked."""
+        fig = fan_chart(self.history, self.paths, self.dates, what=f"Price of {self.symbol}", simulator=self.simulator)
+        at = self.dates[self.day].to_datetime64()
+        fig.add_shape(type="line", xref="x", x0=at, x1=at, yref="paper", y0=0, y1=1, line=MARK, layer="below")
+        fig.add_annotation(x=at, y=0, yref="paper", yanchor="bottom", xanchor="left", text="event", showarrow=False)
+        return fig
 
 
 def event_ahead(
@@ -79,4 +100,5 @@ def event_ahead(
         for simulator in (event, inner)
     )
     dates = panel.index[-1:].append(panel.next_sessions(horizon))
-    return EventAhead(symbol, inner.title, day, panel.frame()[symbol], paths, without, pd.DatetimeIndex(dates))
+    grade = grade_of(session, inner, panel)
+    return EventAhead(symbol, inner.title, day, panel.frame()[symbol], paths, without, pd.DatetimeIndex(dates), grade)

@@ -61,6 +61,53 @@ trial.run.result.group_trades
 """
 
 
+def validation_cells(strategy: Strategy, name: str, *, opened: bool = False) -> str:
+    """Return a validation as Python in cells, which makes the verdict of the page again.
+
+    Parameters
+    ----------
+    opened
+        Whether the hold-out is used; that is counted.
+
+    Raises
+    ------
+    StrategyError
+        As in `notebook_cells`.
+    """
+    body = _as_text(to_yaml(strategy, name))
+    used = ", open_holdout=True" if opened else ""
+    return f"""# %% [markdown]
+# # {name}: is the edge real?
+#
+# Asked again with nothing else tried in between, the verdict is found; otherwise it takes a minute.
+
+# %%
+import os
+
+os.environ.setdefault("PLOTLY_RENDERER", "plotly_mimetype+notebook")  # charts survive an export to HTML, too
+
+import pandas as pd
+
+from quantlib.charts import PLOTLY_CONFIG
+from quantlib.reports.verdict_figures import verdict_figures
+from quantlib.strategies.document import from_yaml
+from quantlib.workflows.session import open_session
+from quantlib.workflows.validating import validate_strategy
+
+name, definition = from_yaml({body})
+
+# %%
+session = open_session()
+card = validate_strategy(session, definition.strategy, name=name{used}).card
+print(card.sentence)
+pd.DataFrame([check.model_dump() for check in card.checks]).set_index("key")
+
+# %%
+for figure in verdict_figures(card).values():
+    figure.show(config=PLOTLY_CONFIG)
+"""
+
+
 def worlds_cells(asked: Asked) -> str:
     """Return worlds of a price or a strategy as Python in cells, which makes the numbers of the page again.
 
@@ -85,6 +132,7 @@ import pandas as pd
 
 from quantlib.charts import PLOTLY_CONFIG, fan_chart
 from quantlib.simulators import SIMULATORS
+from quantlib.workflows.grading import grade_of
 from quantlib.workflows.research import shared_panel, simulate_strategy
 from quantlib.workflows.session import open_session
 
@@ -97,6 +145,7 @@ closes = simulator.closes(panel, {size})[:, :, 0]
 paths = np.column_stack([np.ones(len(closes)), closes / panel.close[-1, 0]])
 dates = panel.index[-1:].append(panel.next_sessions({extent.horizon}))
 history = panel.frame("close")["{asked.name}"]
+print(grade_of(session, simulator, panel).sentence)
 pd.Series(paths[:, -1] - 1.0).describe()
 
 # %%
@@ -110,10 +159,11 @@ from quantlib.strategies.document import from_yaml
 
 name, definition = from_yaml({_as_text(to_yaml(strategy, asked.name))})
 worlds = simulate_strategy(session, definition.strategy, simulator, name=name, {size})
+panel = shared_panel(session, definition.strategy.inputs)
+print(grade_of(session, simulator, panel).sentence)
 pd.Series(worlds.returns).describe()
 
 # %%
-panel = shared_panel(session, definition.strategy.inputs)
 pd.DataFrame(simulator.calibrate(panel).estimates())
 
 # %%

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from quantlib.backtest import StressResult, run_strategy, stress
+from quantlib.backtest import StressResult, evaluate_in_worlds, run_strategy, stress
 from quantlib.errors import DataError, nearest
 from quantlib.scenarios import (
     FACTORS,
@@ -16,13 +17,17 @@ from quantlib.scenarios import (
     Scenario,
     complete,
     completed_worlds,
+    likeliest_worlds,
     read_scenarios,
     reverse_stress,
     scenario_costs,
 )
+from quantlib.simulators import SIMULATORS, Simulator
+from quantlib.simulators.realism_card import RealismGrade
 from quantlib.store import coverage
 from quantlib.strategies import Strategy
 from quantlib.types import Panel
+from quantlib.workflows.grading import grade_of
 from quantlib.workflows.research import choose_source, load_panel, shared_panel
 from quantlib.workflows.session import Session
 from quantlib.workflows.trading_costs import usual_costs
@@ -31,6 +36,12 @@ from quantlib.workflows.trading_costs import usual_costs
 MOST_DAYS_BEHIND = 7
 #: Fewest worlds of a scenario that changes the law alone: volatility, correlation, liquidity.
 LAW_WORLDS = 50
+#: Worlds that are searched for those that breach a loss.
+SEARCHED = 2_000
+#: Most of them that are listed.
+LISTED = 10
+#: Whose worlds they are: days as they were, in whole stretches, so that symbols still fall together.
+SEARCHED_IN = "stationary_bootstrap"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +85,37 @@ def stress_panel(session: Session, symbols: Sequence[str]) -> Panel:
     DataError
         A symbol is unknown, or they share no session.
     """
-    own = shared_panel(session, symbols)
-    bars = coverage(session.store)
-    bars = bars[bars["source"] == choose_source(session)]
+    own, bars = shared_panel(session, symbols), _stored(session)
     fresh = bars.loc[(own.index[-1] - bars["last"]).dt.days <= MOST_DAYS_BEHIND, "symbol"]
     here = {*own.symbols, *fresh}
     # The best of each factor only: what is learned is learned on the sessions that all of them share.
     shows = [next((symbol for symbol in factor.symbols if symbol in here), "") for factor in FACTORS.values()]
     return load_panel(session, list(dict.fromkeys([*own.symbols, *filter(None, shows)])), end=own.index[-1])
+
+
+def _stored(session: Session) -> pd.DataFrame:
+    """Return what there is of the source in force: a row a symbol."""
+    bars = coverage(session.store)
+    return bars[bars["source"] == choose_source(session)]
+
+
+def stored_symbols(session: Session) -> tuple[str, ...]:
+    """Return the symbols of which the source in force has prices."""
+    return tuple(_stored(session)["symbol"])
+
+
+def complete_here(session: Session, scenario: Scenario) -> tuple[Completed, Panel]:
+    """Return what a scenario does to every stored symbol that is still traded, and the prices it was learned from.
+
+    Raises
+    ------
+    DataError
+        There is too little history, or nothing of the scenario can be seen in it.
+    """
+    bars = _stored(session)
+    fresh = bars[(bars["last"].max() - bars["last"]).dt.days <= MOST_DAYS_BEHIND]
+    panel = load_panel(session, fresh["symbol"], end=fresh["last"].min())
+    return complete(panel, scenario), panel
 
 
 def stress_strategies(
@@ -126,7 +160,8 @@ def stress_strategies(
             # Where nothing is named, only the law changes, and a single world says nothing of that.
             n = worlds if scenario.shocks else max(worlds, LAW_WORLDS)
             through = completed_worlds(panel, done, n=n, seed=seed, noise=n > 1)
-            found = stress(strategies, {scenario.title: through}, panel, costs=scenario_costs(costs, scenario))
+            during = {scenario.title: scenario_costs(costs, scenario)}
+            found = stress(strategies, {scenario.title: through}, panel, costs=costs, during=during)
             completed[scenario.title] = done
             tables.append(found.outcomes)
         if on_progress is not None:
@@ -181,6 +216,94 @@ def smallest_breach(session: Session, strategy: Strategy, loss: float, sessions:
     panel = shared_panel(session, list(weights.index))
     shock, found = reverse_stress(panel, {str(s): float(w) for s, w in weights.items()}, loss, sessions=sessions)
     return Breach(weights, shock, found, sessions)
+
+
+@dataclass(frozen=True, eq=False)
+class BreachingWorlds:
+    """The simulated worlds in which a strategy loses so much.
+
+    Parameters
+    ----------
+    table
+        The ten likeliest of them, the least extraordinary first; those in which everything moves the same stand once.
+        Index: number of the world. Columns: loss, distance and plausibility as in `likeliest_worlds`, and the return of
+        each symbol over the sessions.
+    symbols
+        Whose moves the distance is of.
+    breaching, worlds
+        How many worlds lose so much, of how many.
+    loss, sessions, drawdown
+        As asked for.
+    simulator
+        Title of what made the worlds.
+    grade
+        How real they are.
+    """
+
+    table: pd.DataFrame
+    symbols: tuple[str, ...]
+    breaching: int
+    worlds: int
+    loss: float
+    sessions: int
+    drawdown: bool
+    simulator: str
+    grade: RealismGrade
+
+
+def breaching_worlds(
+    session: Session,
+    strategy: Strategy,
+    loss: float,
+    sessions: int = 21,
+    drawdown: bool = False,
+    simulator: Simulator | str = SEARCHED_IN,
+    *,
+    worlds: int = SEARCHED,
+) -> BreachingWorlds:
+    """Return the simulated worlds in which a strategy, with its stops and costs, loses so much of its equity.
+
+    Parameters
+    ----------
+    loss
+        As a fraction of its equity today.
+    drawdown
+        Whether the loss counts from the highest equity on the way, at any close, instead of from today to the end.
+    simulator
+        Whose worlds; a name stands for its defaults.
+    worlds
+        How many are searched.
+
+    Raises
+    ------
+    DataError
+        There is no such simulator, it cannot learn from these prices, or no world loses so much.
+    """
+    if isinstance(simulator, str):
+        if simulator not in SIMULATORS:
+            raise DataError(f"There is no simulator {simulator!r}. {nearest(simulator, SIMULATORS)}")
+        simulator = SIMULATORS[simulator]()
+    panel, seed = shared_panel(session, strategy.inputs), session.settings.seed
+    costs = usual_costs(session, strategy.inputs)
+    found = evaluate_in_worlds(strategy, simulator, panel, n=worlds, horizon=sessions, seed=seed, costs=costs)
+    paths = found.paths / found.paths[:, :1]
+    kept = (paths / np.maximum.accumulate(paths, axis=1)).min(axis=1) if drawdown else paths[:, -1]
+    # The same numbers of the worlds, so the same worlds: path i depends on the seed and i alone.
+    closes = simulator.closes(panel, n=worlds, horizon=sessions, seed=seed)[:, -1]
+    moves = closes / panel.complete().close[-1] - 1.0
+    table = likeliest_worlds(moves, 1.0 - kept, loss, names=panel.symbols, keep=worlds)
+    return BreachingWorlds(
+        # A bootstrap draws the same stretch of history more than once.
+        table.drop_duplicates(list(panel.symbols)).head(LISTED),
+        panel.symbols,
+        int((1.0 - kept >= loss).sum()),
+        worlds,
+        loss,
+        sessions,
+        drawdown,
+        simulator.title,
+        grade_of(session, simulator, panel),
+    )
 
 
 def pick(there: Mapping[str, Scenario], names: Sequence[str]) -> list[Scenario]:

@@ -17,8 +17,10 @@ from quantlib.charts import fan_chart, outcome_histogram, series_color
 from quantlib.charts.numbers import count, ratio
 from quantlib.errors import DataError, nearest
 from quantlib.simulators import SIMULATORS, USUAL, Calibration, Simulator
+from quantlib.simulators.realism_card import RealismGrade
 from quantlib.strategies import Strategy
 from quantlib.types import FloatArray, Panel
+from quantlib.workflows.grading import CARD_WORLDS, grade_of
 from quantlib.workflows.research import hindsight, shared_panel, simulate_strategy
 from quantlib.workflows.session import Session
 
@@ -82,6 +84,8 @@ class Outlook:
         The price or the strategy's equity up to today.
     worlds
         Outcomes by the simulator's title, in the order asked.
+    grades
+        How real those worlds are, by the same titles.
     fit
         What the first simulator learned.
     snapshot_id
@@ -93,6 +97,7 @@ class Outlook:
     asked: Asked
     history: pd.Series
     worlds: Mapping[str, WorldsResult]
+    grades: Mapping[str, RealismGrade]
     fit: Calibration
     snapshot_id: str
     hindsight: str = ""
@@ -101,6 +106,11 @@ class Outlook:
     def first(self) -> WorldsResult:
         """The outcomes in the worlds asked for."""
         return next(iter(self.worlds.values()))
+
+    @property
+    def grade(self) -> RealismGrade:
+        """How real the worlds asked for are."""
+        return next(iter(self.grades.values()))
 
     @cached_property
     def figures(self) -> dict[str, go.Figure]:
@@ -130,14 +140,23 @@ class Outlook:
     def table(self) -> pd.DataFrame:
         """How the worlds end: one row a simulator, and for a strategy one more for holding its symbols.
 
-        Columns: world, what, mean, loses (share of worlds), p05, p50, p95 (returns over the horizon), as fractions.
+        Columns: world, grade (how real), what, mean, loses (share of worlds), p05, p50, p95 (returns over the
+        horizon), as fractions; and why that grade.
         """
         rows = []
         for title, result in self.worlds.items():
-            rows.append(_ends(title, self.asked.name, result.returns))
+            grade = self.grades[title]
+            place = {"world": title, "grade": grade.letter, "why": grade.reasons}
+            rows.append({**place, "what": self.asked.name, **_ends(result.returns)})
             if self.asked.strategy:
-                rows.append(_ends(title, "Holding its symbols", result.hold))
+                rows.append({**place, "what": "Holding its symbols", **_ends(result.hold)})
         return pd.DataFrame(rows)
+
+    def outcomes(self) -> pd.DataFrame:
+        """Return every world's return over the horizon [world x simulator], how real they are in each one's title."""
+        titles = {title: f"{title} (realism grade {grade.letter})" for title, grade in self.grades.items()}
+        returns = {titles[title]: result.returns for title, result in self.worlds.items()}
+        return pd.DataFrame(returns).rename_axis("world")
 
     @property
     def facts(self) -> dict[str, str]:
@@ -196,12 +215,13 @@ def _checked(model: type[Model], title: str, values: Mapping[str, Any]) -> Model
 def look_ahead(session: Session, asked: Asked, on_progress: Callable[[int, int], None] | None = None) -> Outlook:
     """Return what could happen to a price, held without costs, or to a strategy from today's position on, after costs.
 
-    A strategy's simulations are stored and logged like any other run; a price's are not.
+    A strategy's simulations are stored and logged like any other run; a price's are not. How real each simulator's
+    worlds are is remembered either way.
 
     Parameters
     ----------
     on_progress
-        Called with (worlds done, worlds in all) while a strategy runs.
+        Called with (worlds done, worlds in all), those that are compared with history among them.
 
     Raises
     ------
@@ -211,28 +231,33 @@ def look_ahead(session: Session, asked: Asked, on_progress: Callable[[int, int],
     strategy = asked.strategy
     panel = shared_panel(session, strategy.inputs if strategy else [asked.name])
     worlds: dict[str, WorldsResult] = {}
+    grades: dict[str, RealismGrade] = {}
+    n = asked.extent.worlds
 
-    def tell(done: int, total: int) -> None:
+    def tell(done: int, _: int) -> None:
         if on_progress is not None:
-            on_progress(len(worlds) * total + done, len(asked.simulators) * total)
+            before = len(worlds) * n + len(grades) * CARD_WORLDS
+            on_progress(before + done, len(asked.simulators) * (n + CARD_WORLDS))
 
     for simulator in asked.simulators:
+        grades[simulator.title] = grade_of(session, simulator, panel, on_progress=tell)
         if strategy is None:
             worlds[simulator.title] = _price_worlds(panel, simulator, asked)
+            tell(0, n)
             continue
         worlds[simulator.title] = simulate_strategy(
             session,
             strategy,
             simulator,
             name=asked.name,
-            n=asked.extent.worlds,
+            n=n,
             horizon=asked.extent.horizon,
             seed=asked.extent.seed,
             on_progress=tell,
         )
     history = run_strategy(strategy, panel).equity if strategy else panel.frame("close")[asked.name]
     fit = asked.simulators[0].calibrate(panel)
-    return Outlook(asked, history, worlds, fit, panel.snapshot_id, hindsight(session, panel))
+    return Outlook(asked, history, worlds, grades, fit, panel.snapshot_id, hindsight(session, panel))
 
 
 def _price_worlds(panel: Panel, simulator: Simulator, asked: Asked) -> WorldsResult:
@@ -250,11 +275,9 @@ def _price_worlds(panel: Panel, simulator: Simulator, asked: Asked) -> WorldsRes
     )
 
 
-def _ends(world: str, what: str, returns: FloatArray) -> dict[str, object]:
+def _ends(returns: FloatArray) -> dict[str, float]:
     low, middle, high = np.quantile(returns, [0.05, 0.5, 0.95])
     return {
-        "world": world,
-        "what": what,
         "mean": float(returns.mean()),
         "loses": float((returns < 0).mean()),
         "p05": float(low),

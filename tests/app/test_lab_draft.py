@@ -9,7 +9,8 @@ import zlib
 import pytest
 import streamlit as st
 
-from app.lab_draft import HELD, LONGEST, Draft, as_link, from_link, open_draft
+from app.address import LONGEST
+from app.lab_draft import HELD, Draft, as_link, from_link, open_draft
 from quantlib.errors import StrategyError
 from quantlib.strategies import READY, STRATEGIES, Group, Strategy
 from quantlib.strategies.document import from_yaml

@@ -113,6 +113,31 @@ def test_a_stop_watched_within_the_bar_is_filled_at_the_open_behind_it() -> None
     assert found.loc["far", "gap"] == pytest.approx(80 / 90.5 - 1)
 
 
+def test_costs_of_a_scenario_are_paid_from_its_first_session_on() -> None:
+    """History paid 1 % to get in, so the account and its stop are as above; the exit at 80 pays 3 %.
+
+    4,975 x 80 = 398,000 less 11,940 are had, cash 497,525 + 386,060 = 883,585.
+    """
+    then = {"crash": DEAR.model_copy(update={"half_spread_bps": 200.0})}
+    strategies = {"Half": Half(stops=Stops(loss=0.1))}
+    found = stress(strategies, {"crash": [CRASH], "again": [CRASH]}, FLAT, costs=DEAR, during=then).outcomes
+    assert found.loc[0, "return"] == pytest.approx(883_585 / 995_025 - 1, abs=1e-12)
+    assert found.loc[0, "hold"] == pytest.approx(796_025 / 995_025 - 1, abs=1e-12)
+    assert found.loc[0, "session"] == 3.0
+    assert found.loc[1, "return"] == pytest.approx(891_545 / 995_025 - 1, abs=1e-12), "only of the scenario named"
+    with pytest.raises(DataError, match="costs during 'crush', but no such scenario"):
+        stress(strategies, {"crash": [CRASH]}, FLAT, during={"crush": DEAR})
+
+
+def test_what_history_ordered_is_filled_at_the_scenarios_costs() -> None:
+    """5,000 shares bought free of cost; the close of 80 orders the exit, filled at 80 for 2 %: 8,000 of 900,000."""
+    past = FLAT.append(bars([100.0], [80.0], [80.0], TOMORROW))
+    world = bars([80.0, 50.0], [50.0, 40.0], [50.0, 40.0], f"{past.next_sessions(1)[0]:%Y-%m-%d}")
+    then = {"crash": Costs.free().model_copy(update={"commission_bps": 200.0})}
+    found = stress({"Half": Half(stops=Stops(loss=0.1))}, {"crash": [world]}, past, costs=Costs.free(), during=then)
+    assert found.outcomes.loc[0, "return"] == pytest.approx(-8_000 / 900_000, abs=1e-12)
+
+
 def test_an_exit_that_history_ordered_is_not_the_scenarios() -> None:
     """History closes 20 % down and orders the exit; it is filled in the scenario, but no stop of the scenario's."""
     last = FLAT.next_sessions(1)

@@ -19,6 +19,7 @@ from quantlib.errors import DataError, StrategyError
 from quantlib.risk import Stops
 from quantlib.simulators import GBM, Calibration, Simulator, StationaryBootstrap
 from quantlib.simulators.learning import described, history
+from quantlib.simulators.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from quantlib.simulators.streams import Streams
 from quantlib.strategies import Group, MACross, Pair, Rotation, Strategy
 from quantlib.types import FloatArray, Panel
@@ -167,8 +168,27 @@ def test_one_that_never_trades_is_not_good() -> None:
     assert not found.has_edge
 
 
+def test_an_edge_that_is_left_without_drift_is_said() -> None:
+    """B is A and a spread that loses a fifth of itself a session: who trades it gains, drift or none."""
+    rng = np.random.default_rng(5)
+    common, spread = 0.01 * rng.standard_normal(600).cumsum(), np.zeros(600)
+    for t in range(1, 600):
+        spread[t] = 0.8 * spread[t - 1] + 0.01 * rng.standard_normal()
+    prices = 100 * np.exp(np.column_stack([common, common + spread]))
+    panel = Panel.from_frames(pd.DataFrame(prices, index=pd.bdate_range("2020-01-01", periods=600), columns=["A", "B"]))
+    pair = Pair(y="B", x="A", lookback=30, entry=1.0)
+    found = zero_edge(pair, OrnsteinUhlenbeck(), panel, n=60, horizon=126, seed=1)
+    assert found.without_drift
+    assert found.has_edge
+    assert found.edge_left == "spreads that revert"
+    assert "without any drift, but with spreads that revert, an edge of their own, it makes" in found.sentences[0]
+    fitted = edge_in_worlds(pair, OrnsteinUhlenbeck(), panel, n=2, horizon=5, seed=1)
+    assert "as fitted it makes" in fitted.sentences[0]
+
+
 def test_only_a_drift_that_is_there_can_be_taken_out() -> None:
     assert without_drift(GBM(window=300)) == GBM(window=300, drift="none")
+    assert not GBM.edge_without_drift
     with pytest.raises(DataError, match="Planted reversion has no drift that can be taken out"):
         zero_edge(Held(), Reverting(), walk(0.0))
 
@@ -296,7 +316,7 @@ def test_simulators_that_disagree_are_said_to() -> None:
     same = compare_simulators(Held(), {"one": flat, "other": GBM(drift="none", window=600)}, walk(0.0), n=50)
     assert not same.beyond_chance
     assert "no farther apart than chance" in same.sentences[0]
-    assert same.sentences[1].startswith("All 2 simulators say the same")
+    assert same.sentences[1].startswith("Both simulators say the same: ")
 
 
 def test_simulators_need_names_of_their_own() -> None:

@@ -55,6 +55,34 @@ def test_the_path_says_the_end_and_what_chance_does(by_day: pd.DataFrame) -> Non
     assert "often do as much" in event_path(by_day, what="x", events=9, clusters=9, p_placebo=0.4).layout.meta["title"]
 
 
+def test_the_interval_of_a_single_day_is_seen(by_day: pd.DataFrame) -> None:
+    fig = event_path(by_day.loc[[0]], what="Wars", events=9, clusters=1, p_placebo=0.4)
+    assert fig.layout.meta["title"].startswith("Wars: +0.4 % (0.1 … 0.7) on the day itself; ")
+    assert "9 events in 1 cluster;" in fig.layout.meta["subtitle"]
+    assert (list(fig.data[-1].error_y.array), list(fig.data[-1].error_y.arrayminus)) == (
+        pytest.approx([0.3]),
+        pytest.approx([0.3]),
+    )
+    assert event_path(by_day, what="x", events=9, clusters=9, p_placebo=0.4).data[-1].error_y.array is None
+
+
+def test_the_title_speaks_of_the_days_that_the_p_value_is_of(by_day: pd.DataFrame) -> None:
+    told = {"what": "FOMC decisions", "events": 9, "clusters": 8, "p_placebo": 0.012}
+    whole = event_path(by_day, over=(-1, 1), car=(0.0031, 0.0002, 0.006), **told)
+    assert whole.layout.meta["title"] == event_path(by_day, **told).layout.meta["title"]
+    assert len(whole.layout.shapes) == 1
+    day = event_path(by_day, over=(0, 0), car=(0.0034, 0.001, 0.006), **told)
+    assert day.layout.meta["title"] == (
+        "FOMC decisions: +0.3 % (0.1 … 0.6) on the day itself; random dates rarely do as much (p 0.012)"
+    )
+    assert day.layout.meta["subtitle"].endswith("shaded: the days of the title")
+    assert (day.layout.shapes[1].x0, day.layout.shapes[1].x1) == (-0.5, 0.5)
+    assert "from day 0 to +1" in event_path(by_day, over=(0, 1), car=(0.0, 0.0, 0.0), **told).layout.meta["title"]
+    assert "on day -1;" in event_path(by_day, over=(-1, -1), car=(0.0, 0.0, 0.0), **told).layout.meta["title"]
+    with pytest.raises(DataError, match="sums the days 0 to 0 of -1 to 1; give their mean CAR"):
+        event_path(by_day, over=(0, 0), **told)
+
+
 def test_what_is_not_known_is_not_drawn(by_day: pd.DataFrame) -> None:
     bare = by_day.assign(ci_low=np.nan, ci_high=np.nan, placebo_low=np.nan, placebo_high=np.nan)
     fig = event_path(bare, what="Wars", events=3, clusters=3, p_placebo=float("nan"))

@@ -33,6 +33,8 @@ def test_a_pair_is_drawn_in_steps_with_only_the_rows_that_matter():
 def test_the_title_names_what_is_held_largest_first():
     weights = pd.DataFrame({"A": [0.2], "B": [-0.5], "C": [0.0]}, index=pd.to_datetime(["2024-01-02"]))
     assert charts.weights_over_time(weights).layout.meta["title"] == "Held now: B -50.0 %, A 20.0 %"
+    then = charts.weights_over_time(weights, when="on 2024-01-02")
+    assert then.layout.meta["title"] == "Held on 2024-01-02: B -50.0 %, A 20.0 %"
 
 
 def test_many_holdings_become_a_heat_map_that_keeps_the_last_row():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quantlib.charts import alt_text, reverse_bars, scenario_bars, scenario_heatmap, table_behind
+from quantlib.charts import alt_text, scenario_bars, scenario_heatmap, table_behind
 from quantlib.errors import DataError
 
 GRID = pd.DataFrame(
@@ -28,7 +28,7 @@ def title(fig) -> str:
 
 def test_the_heatmap_names_the_worst_cell_and_stands_scenarios_below_each_other():
     fig = scenario_heatmap(GRID)
-    assert title(fig) == "Crash is the worst for Pair: -31.4 %; 1 of 2 scenarios lose in every row"
+    assert title(fig) == "Crash is the worst for Pair: -31.4 %; 1 of 2 scenarios lose in every column"
     heat = fig.data[0]
     assert list(heat.x) == ["Trend", "Pair"]
     assert list(heat.y) == ["Crash", "Oil", "Crypto"]
@@ -36,9 +36,28 @@ def test_the_heatmap_names_the_worst_cell_and_stands_scenarios_below_each_other(
     assert z[0].tolist() == pytest.approx([-20, -31.4])
     assert np.isnan(z[2]).all()
     assert heat.zmin == -heat.zmax == pytest.approx(-31.4)
-    assert [list(row) for row in heat.text] == [["-20.0 %", "-31.4 %"], ["+5.0 %", "-1.0 %"], ["", ""]]
+    assert [list(row) for row in heat.text] == [["-20.0", "-31.4"], ["+5.0", "-1.0"], ["", ""]]
     assert "1 of 3 scenarios have no number here" in alt_text(fig)
     assert table_behind(fig).loc["Pair", "Crash"] == -0.314
+
+
+def test_a_phone_has_room_for_the_names_and_numbers_of_the_heatmap():
+    few = scenario_heatmap(GRID.set_axis(["Large-cap trend", "Turn of month"]))
+    assert few.layout.xaxis.tickangle == 0
+    assert list(few.layout.xaxis.ticktext) == ["Large-cap trend", "Turn of month"]
+    assert few.data[0].colorbar.orientation == "h", "beside the map it would take a fifth of a phone"
+    assert few.data[0].textfont.size is None, "plotly then takes the largest that fits a cell"
+    names = [f"A strategy number {k}" for k in range(26)]
+    grid = pd.DataFrame(-0.00123, index=names, columns=["End of the dot-com bubble 2000-02", "Oil"])
+    grid.iloc[0, 1] = -0.0876
+    many = scenario_heatmap(grid)
+    assert many.layout.xaxis.tickangle == -90
+    assert list(many.layout.xaxis.ticktext) == names, "every column has its name"
+    assert list(many.layout.yaxis.ticktext) == ["End of the dot-com<br>bubble 2000-02", "Oil"]
+    assert [row[0] for row in many.data[0].text] == ["0", "-9"], "whole percents, and no minus before a zero"
+    assert many.layout.height > few.layout.height
+    escaped = scenario_heatmap(GRID.set_axis(["a < b", "c"]))
+    assert escaped.layout.xaxis.ticktext[0] == "a &lt; b"
 
 
 def test_a_matrix_without_a_loss_and_one_without_a_number():
@@ -53,7 +72,7 @@ def test_bars_say_how_each_shock_was_got():
     assert title(fig) == "Crash: AAPL -31.0 %, NEW +5.0 %; half of the symbols below -20.0 %"
     assert [(t.name, list(t.y)) for t in fig.data] == [
         ("Named", ["SPY"]),
-        ("By history, given what is named", ["AAPL"]),
+        ("By history", ["AAPL"]),
         ("By a proxy", ["NEW"]),
     ]
     assert list(fig.data[1].error_x.array) == pytest.approx([11.0])
@@ -77,21 +96,3 @@ def test_bars_of_nothing_are_refused():
         scenario_bars(TABLE.iloc[:0], scenario="Crash")
     with pytest.raises(DataError, match="got by 'guess'; accepted: named, conditional, proxy, law"):
         scenario_bars(TABLE.assign(how="guess"), scenario="Crash")
-
-
-@pytest.mark.parametrize(
-    ("probability", "words"), [(0.0228, "2.3 %"), (2.7e-4, "once in 3,704 times"), (1e-12, "once in 1.0e+12 times")]
-)
-def test_the_smallest_move_is_drawn_with_its_odds(probability, words):
-    shocks = pd.Series([-0.04, 0.02, -0.13], index=["KO", "GLD", "AAPL"])
-    fig = reverse_bars(shocks, loss=0.1, distance=2.345, probability=probability, sessions=21)
-    assert title(fig) == "The likeliest way to lose 10.0 % in 21 sessions moves AAPL by -13.0 %"
-    assert fig.layout.meta["subtitle"].startswith(f"2.3 standard deviations of the book away; {words} by a normal law")
-    assert list(fig.data[0].y) == ["GLD", "KO", "AAPL"]
-    assert list(fig.data[0].x) == pytest.approx([2, -4, -13])
-    assert table_behind(fig).loc["KO", "shock"] == -0.04
-
-
-def test_a_move_that_is_not_known_is_not_drawn():
-    with pytest.raises(DataError, match="is not known for every symbol"):
-        reverse_bars(pd.Series([np.nan]), loss=0.1, distance=1.0, probability=0.1)

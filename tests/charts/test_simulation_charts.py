@@ -96,6 +96,10 @@ def test_further_simulators_are_outlines_on_the_same_bins(paths):
     bars, outline = fig.data
     np.testing.assert_array_equal(bars.x, outline.x)
     assert sum(outline.y) == pytest.approx(100)
+    assert not fig.layout.showlegend, "a single outline is named in the subtitle"
+    three = charts.outcome_histogram({"a": returns, "b": returns[:100], "c": returns[:50]}, horizon=21)
+    assert three.layout.showlegend
+    assert [trace.name for trace in three.data if trace.showlegend is not False] == ["b", "c"]
     assert "(0.0 … 10.0)" in fig.layout.meta["title"]
     assert list(charts.table_behind(fig).columns) == ["a", "b"]
 

@@ -138,6 +138,16 @@ def test_where_all_is_well_the_title_says_the_most():
     assert fig.layout.meta["title"] == "Where there is no edge, 2.0 % of records look good at most; chance gives 2.5 %"
 
 
+def test_worlds_with_an_edge_of_their_own_are_no_false_alarm():
+    table = shares(Brownian=(0.02, 0.01, 0.03), Spreads=(0.6, 0.5, 0.7)).assign(edge_left=["", "spreads that revert"])
+    fig = charts.zero_edge_chart(table, by_chance=0.025, horizon=252)
+    assert fig.layout.meta["title"].startswith("Where there is no edge, 2.0 % of records look good at most")
+    assert fig.layout.meta["subtitle"].endswith("open: worlds with an edge of their own")
+    assert list(fig.data[0].marker.symbol) == ["circle", "circle-open"]
+    alone = charts.zero_edge_chart(table.iloc[1:], by_chance=0.025, horizon=252)
+    assert alone.layout.meta["title"] == "All of these worlds hold an edge of their own, so none shows a false alarm"
+
+
 def test_a_table_without_shares_is_refused():
     with pytest.raises(DataError, match="needed: share, low, high"):
         charts.zero_edge_chart(pd.DataFrame({"share": [0.1]}), by_chance=0.025, horizon=252)

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from app import cache
 from quantlib.charts.numbers import percent, signed_percent
 from quantlib.errors import DataError
-from quantlib.simulators import GBM
+from quantlib.simulators import GBM, SIMULATORS
 from quantlib.strategies import READY
 from quantlib.types import Panel
 from quantlib.workflows import worlds
@@ -29,6 +29,11 @@ def numbers(page: AppTest) -> dict[str, str]:
 def press_run(page: AppTest) -> AppTest:
     (button,) = [button for button in page.button if button.label == "Run"]
     return button.click().run()
+
+
+def said(page: AppTest, of: str = "markdown") -> list[str]:
+    """Return texts as a reader sees them: what would be Markdown is escaped in them."""
+    return [text.value.replace("\\", "") for text in page.get(of)]
 
 
 def charts(page: AppTest) -> list[list[str]]:
@@ -61,6 +66,23 @@ def test_both_worlds_are_compared(app):
     assert list(page.dataframe[0].value["world"]) == ["Stationary bootstrap", "Geometric Brownian motion"]
 
 
+def test_the_grade_of_the_worlds_stands_under_their_numbers_and_in_the_table(app):
+    page = app("simulator", symbol="KO", world=GBM.title, tab="All worlds")
+    (grade,) = [text.value for text in page.markdown if "Realism grade" in text.value]
+    assert "tails too thin" in grade
+    assert "judged by 200 worlds of the 2,520 sessions up to 2022-12-28" in grade
+    rows = page.dataframe[0].value.set_index("world")
+    assert f"Realism grade {rows.loc[GBM.title, 'grade']}]" in grade
+    assert rows.loc["Stationary bootstrap", "grade"] == "A"
+
+
+def test_worlds_that_cannot_be_judged_say_why(app):
+    page = app("simulator", symbol="KO", world=GBM.title, gbm__window="100")
+    (grade,) = [text.value for text in page.markdown if "Realism grade" in text.value]
+    assert "Realism grade unknown]" in grade
+    assert "needs 250 returns" in grade
+
+
 def test_what_was_fitted_is_shown(app):
     page = app("simulator", symbol="KO", tab="What was fitted")
     fit = page.dataframe[0].value
@@ -73,6 +95,7 @@ def test_a_strategy_waits_for_run_and_shows_the_newest_report_till_then(app):
     page = app("simulator", look="Strategy")
     assert "Press Run" in page.info[0].value
     assert len(charts(page)) == 1
+    assert any(text.startswith("Realism of these worlds: Grade A: ") for text in said(page, "caption"))
     assert not page.metric
 
 
@@ -163,14 +186,23 @@ def test_the_time_machine_shows_a_day_as_it_was(app):
 
 
 def test_a_walk_decides_every_close_again(app):
-    page = app("simulator", part="Time machine", strategy="Exxon against Chevron", day="2020-03-13", tab="Walk")
+    page = app("simulator", part="Time machine", strategy="Exxon against Chevron", day="2020-03-13", time__tab="Walk")
     assert "Press Walk" in "".join(caption.value for caption in page.caption)
-    page.date_input[1].set_value(date(2020, 3, 9))
+    page.date_input(key="walk-from").set_value(date(2020, 3, 9))
     (button,) = [button for button in page.button if button.label == "Walk"]
     button.click().run()
     assert not page.exception
     assert "All 5 decisions are those that today's backtest makes" in page.success[0].value
     assert len(page.dataframe[0].value) == 5
+
+
+def test_a_walk_that_would_begin_after_its_end_begins_as_usual(app):
+    page = app("simulator", part="Time machine", strategy="Exxon against Chevron", day="2020-03-13", time__tab="Walk")
+    page.date_input(key="walk-from").set_value(date(2020, 3, 9)).run()
+    page.date_input(key="day").set_value(date(2020, 2, 3)).run()
+    assert not page.exception
+    assert not page.error
+    assert page.date_input(key="walk-from").value <= date(2020, 2, 3)
 
 
 def test_a_day_before_all_prices_is_refused_in_words(app):
@@ -187,32 +219,83 @@ def test_scenarios_are_run_and_one_of_them_opened(app):
     assert not page.exception
     assert not page.error
     assert any("Exxon against Chevron fares worst in" in text.value for text in page.markdown)
-    assert len(charts(page)) == 1
+    assert len(charts(page)) == 2
 
 
 def test_the_likeliest_way_to_a_loss_is_drawn(app):
-    page = app("simulator", part="Scenarios", tab="In reverse")
+    page = app("simulator", part="Scenarios", stress__tab="In reverse")
     assert not page.exception
     assert not page.error
     page.selectbox(key="reverse-of").select("Large-cap trend").run()
     assert not page.exception
-    assert len(charts(page)) == 1
+    assert len(charts(page)) == 2
     assert any("The likeliest way to lose 10.0 %" in text.value for text in page.markdown)
-
-
-def test_a_scenario_of_ones_own_is_taken_in_and_a_fault_in_it_said(app):
-    page = app("simulator", part="Scenarios", tab="Your own")
-    area = page.text_area[0]
-    area.set_value(area.value.replace("sessions:", "session:")).run()
-    page.button(key="own-take").click().run()
+    assert any(
+        "of 2,000 worlds (" in text.value and " lose 10.0 % in 21 sessions" in text.value for text in page.markdown
+    )
+    assert any("Realism grade " in text.value for text in page.markdown)
+    rows = page.dataframe[-1].value
+    assert (rows["loss"] >= 10.0).all()
+    assert rows["words"].str.contains("standard deviations away").all()
+    page.selectbox(key="reverse-counts").select("From its highest").run()
     assert not page.exception
-    assert "sessions" in page.error[0].value
-    area = page.text_area[0]
-    text = area.value.replace("session:", "sessions:")
-    title = next(line for line in text.splitlines() if line.startswith("title:"))
-    area.set_value(text.replace(title, "title: My own fall")).run()
-    page.button(key="own-take").click().run()
-    assert "My own fall is among the scenarios of this visit" in page.success[0].value
+    assert any(" fall 10.0 % below their highest within 21" in text.value for text in page.markdown)
+
+
+def test_a_loss_that_no_world_makes_is_said_below_the_smallest_move(app):
+    page = app("simulator", part="Scenarios", stress__tab="In reverse", stressed="Large-cap trend", reverse__loss="40")
+    assert not page.exception
+    assert len(charts(page)) == 1
+    assert any("None of 2,000 worlds loses 40.0%" in text.value for text in page.info)
+
+
+def test_unknown_names_in_the_address_are_said_with_the_nearest(app):
+    page = app(
+        "simulator", part="Scenarios", stressed="Larg-cap trend", stress__worlds="0", stress__tab="In reverse",
+        reverse__loss="400", reverse__of="Nobody",
+    )  # fmt: skip
+    said = [warning.value.replace("\\", "") for warning in page.warning]
+    assert any("'Larg-cap trend'. Did you mean Large-cap trend?" in text for text in said)
+    assert any("Worlds of each in the address: '0'; accepted: 1 to 200" in text for text in said)
+    assert any("'400'; accepted: 0.5 to 90" in text for text in said)
+    assert any("'Nobody'" in text for text in said)
+    page = app("simulator", part="Scenarios", scenario="Black Munday 1987")
+    assert "Did you mean Black Monday 1987?" in page.warning[0].value
+    page = app("simulator", part="Scenaris")
+    assert "Did you mean Scenarios?" in page.warning[0].value
+    page = app("simulator", part="Events", event__kind="FOMC decision", event__before="900", event__market="NOPE")
+    assert len(page.warning) == 3
+    page = app("simulator", part="Time machine", strategy="Exxon against Chevrons", day="2999-01-01", time__tab="Wolk")
+    assert [
+        word
+        for word in ("Exxon against Chevron?", "2999-01-01", "Walk?")
+        if not any(word in warning.value for warning in page.warning)
+    ] == []
+    assert not page.exception
+
+
+def test_every_choice_is_restored_from_the_address(app):
+    page = app(
+        "simulator", part="Scenarios", stressed="Exxon against Chevron", stress__worlds="3", stress__tab="In reverse",
+        reverse__loss="5", reverse__sessions="10",
+    )  # fmt: skip
+    assert page.multiselect(key="stressed").value == ["Exxon against Chevron"]
+    assert page.number_input(key="stress-worlds").value == 3
+    assert page.selectbox(key="reverse-of").value == "Exxon against Chevron"
+    assert (page.number_input(key="reverse-loss").value, page.number_input(key="reverse-sessions").value) == (5.0, 10)
+    page = app(
+        "simulator", part="Events", event__symbols="KO", event__market="^GSPC", event__before="2", event__after="3",
+        event__tab="In worlds ahead", ahead__world=GBM.title, ahead__day="7",
+    )  # fmt: skip
+    assert not page.warning
+    assert page.multiselect(key="event-symbols").value == ["KO"]
+    assert [page.selectbox(key=key).value for key in ("event-market", "ahead-world")] == ["^GSPC", GBM.title]
+    assert [page.number_input(key=f"{key}").value for key in ("event-before", "event-after", "ahead-day")] == [2, 3, 7]
+    page = app(
+        "simulator", part="Time machine", strategy="Exxon against Chevron", day="2020-03-13", time__tab="Walk",
+        walk__from="2020-03-09",
+    )  # fmt: skip
+    assert page.date_input(key="walk-from").value == date(2020, 3, 9)
 
 
 def test_a_strategy_lives_in_worlds_of_each_kind(app):
@@ -225,22 +308,71 @@ def test_a_strategy_lives_in_worlds_of_each_kind(app):
     assert not page.error
     assert list(page.dataframe[0].value["simulator"]) == ["Stationary bootstrap", "Geometric Brownian motion"]
     assert page.subheader[0].value
+    assert page.dataframe[0].value["grade"].iloc[0] == "A"
+    assert page.dataframe[0].value["why"].str.contains("judged by 200 worlds").all()
+    assert any(text.startswith("How real these worlds are: grade A for Stationary") for text in said(page))
+
+
+def test_the_kinds_of_worlds_are_in_the_address_and_no_edge_leads_with_independent_returns(app):
+    asked = {"part": "Strategy", "strategy": "Exxon against Chevron", "lived__tab": "No edge"}
+    page = app(
+        "simulator",
+        **asked,
+        lived__in=[SIMULATORS["block_bootstrap"].title, GBM.title],
+        lived__worlds="50",
+        lived__horizon="42",
+    )
+    assert page.multiselect(key="lived-in").value == ["block_bootstrap", "gbm"]
+    page.button(key="lived-run").click().run()
+    assert not page.exception
+    assert any("returns are independent" in caption.value for caption in page.caption)
+    bullets = [text for text in said(page) if "before costs" in text]
+    assert [GBM.title in text for text in bullets] == [True, False]
+    assert all("Realism of its worlds with drift: grade " in text for text in bullets)
+
+
+def test_an_edge_that_is_left_without_drift_is_said(app, monkeypatch):
+    # No pair of the sample reverts beyond doubt, so none lives in Ornstein-Uhlenbeck's worlds.
+    monkeypatch.setattr(GBM, "edge_without_drift", "spreads that revert")
+    asked = {"part": "Strategy", "strategy": "Exxon against Chevron", "lived__tab": "No edge"}
+    page = app("simulator", **asked, lived__in=[GBM.title], lived__worlds="50", lived__horizon="42")
+    page.button(key="lived-run").click().run()
+    assert not page.exception
+    (warned,) = said(page, "warning")
+    assert warned.startswith(f"**{GBM.title}** has spreads that revert even without drift: an edge of its own")
+    assert any("so none shows a false alarm" in text for text in said(page))
+
+
+def test_names_in_the_address_of_worlds_and_of_a_strategy_are_said_with_the_nearest(app):
+    page = app("simulator", symbol="KOO", world="Hestn", tab="How reel")
+    asked = [text.split(".")[1].strip() for text in said(page, "warning")]
+    assert asked == ["Did you mean KO?", "Did you mean Heston?", "Did you mean How real?"]
+    page = app("simulator", part="Strategy", strategy="RSI-3", lived__worlds="7", lived__in="GARHC")
+    warned = said(page, "warning")
+    assert "Did you mean RSI-2" in warned[0]
+    assert warned[1] == "Worlds of each in the address: '7'; accepted: 50 to 5000."
+    assert "There is no world 'GARHC'. Did you mean GARCH" in warned[2]
 
 
 def test_events_of_a_kind_are_studied(app):
-    page = app("simulator", part="Events", event__kind="fomc")
+    page = app("simulator", part="Events", event__kind="FOMC decisions")
     assert not page.exception
     assert not page.error
-    assert "events" in page.subheader[0].value
+    assert len([text for text in said(page) if " by day 10" in text]) == 1, "the finding is said once"
+    assert any(text.startswith("**AAPL around FOMC decisions: ") for text in said(page))
+    assert not page.subheader
     assert len(charts(page)) == 2
-    page = app("simulator", part="Events", event__kind="fomc", event__tab="In worlds ahead")
+    page = app("simulator", part="Events", event__kind="FOMC decisions", event__tab="In worlds ahead")
     assert not page.exception
     assert any("beside the same worlds without it" in text.value for text in page.markdown)
+    assert any("Realism grade " in text.value for text in page.markdown)
 
 
 def test_how_real_its_worlds_are_is_said_with_what_they_never_saw(app):
     page = app("simulator", symbol="KO", world=GBM.title, tab="How real")
     assert not page.exception
-    assert any(text.value.startswith("**Grade ") for text in page.markdown)
+    (grade,) = [text for text in said(page) if "Realism grade " in text]
+    letter = grade[grade.index("grade ") + len("grade ")]
+    assert any("of KO" in text and f": grade {letter}" in text for text in said(page))
     assert any("named crises" in caption.value for caption in page.caption)
     assert len(charts(page)) >= 3

@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.covariance import LedoitWolf
 
 from quantlib.errors import DataError
-from quantlib.scenarios import Estimation, Scenario, complete, learn, make_scenario, see, shock_matrix
+from quantlib.scenarios import Estimation, Scenario, complete, learn, make_scenario, see
 from quantlib.types import Panel
 
 
@@ -243,18 +243,3 @@ def test_the_law_can_be_learned_in_other_ways(stocks):
     assert (np.diag(crisis) > np.diag(learn(panel).covariance)).all()
     with pytest.raises(DataError, match=r"needs 60 stormy sessions; one in five of 259"):
         learn(panel.tail(260), Estimation(covariance="crisis"))
-
-
-def test_a_matrix_has_a_column_a_scenario_and_says_why_one_is_empty():
-    panel = market(A=(1.5, 0.01))
-    fall = scenario({"factor": "equities", "change": -0.2})
-    oil = scenario({"factor": "oil", "change": 0.5}, title="Oil", id="oil")
-    storm = scenario(law={"volatility": 2}, title="Storm", id="storm")
-    grid, faults = shock_matrix(panel, [fall, oil, storm])
-    assert grid.columns.to_list() == ["A test", "Oil", "Storm"]
-    assert grid["A test"].to_numpy() == pytest.approx(complete(panel, fall).table["shock"].to_numpy())
-    assert grid["Oil"].isna().all()
-    assert "Load USO" in faults["Oil"]
-    assert grid["Storm"].isna().all()
-    assert faults["Storm"] == "Storm gives no direction: draw its worlds."
-    assert list(faults) == ["Oil", "Storm"]

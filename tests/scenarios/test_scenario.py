@@ -113,7 +113,7 @@ def test_correlation_can_be_written_in_words():
         ({"law": {"correlation": 1.5}}, "law > correlation: it should be less than or equal to 1; got 1.5"),
         ({"law": {"liqidity": 0.5}}, "no field 'liqidity'. Did you mean liquidity"),
         ({"schema_version": 2}, "schema_version: it should be 1; got 2"),
-        ({"id": "Bad Id"}, "id: String should match"),
+        ({"id": "Bad Id"}, "id: it should match"),
         ({"colour": "red"}, "there is no field 'colour'"),
     ],
 )
@@ -141,7 +141,8 @@ def test_an_id_may_be_there_once(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("id: [", "bad.yaml is not YAML"),
+        ("id: [x\nfoo", r"^bad.yaml is not YAML: line 2, column 4: expected ',' or '\]', but got"),
+        ("id: \x00", "bad.yaml is not YAML"),
         ("id: a\nid: b\n", "bad.yaml, line 2: 'id' is written twice"),
         ("- 1\n", "bad.yaml holds list"),
         ("", "bad.yaml holds NoneType"),

@@ -143,7 +143,9 @@ def test_earnings_are_studied_on_the_companys_own_prices(stored: Session) -> Non
     table = found.study.by_event
     assert (table["assets"] == 1).all()
     assert table.groupby("symbol").size().min() > 15
-    np.testing.assert_array_equal(found.study.car_frame().notna().idxmax(axis=1).to_numpy(), table["symbol"].to_numpy())
+    known = np.isfinite(found.study.abnormal).all(axis=1)
+    assert (known.sum(axis=1) == 1).all()
+    np.testing.assert_array_equal(np.array(found.study.symbols)[known.argmax(axis=1)], table["symbol"].to_numpy())
     stds = found.events.groupby("symbol")["dose"].std()
     np.testing.assert_allclose(stds, 1.0)
     early = found.events.set_index("id")["ts"]

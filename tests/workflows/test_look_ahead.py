@@ -12,9 +12,11 @@ from quantlib.backtest import evaluate_in_worlds
 from quantlib.errors import DataError
 from quantlib.settings import Settings
 from quantlib.simulators import GBM, USUAL, StationaryBootstrap
+from quantlib.simulators.realism import realism
 from quantlib.store import Store, read_runs, write_bars
 from quantlib.strategies import MACross
 from quantlib.types import BAR_COLUMNS, Panel
+from quantlib.workflows.grading import CARD_WORLDS
 from quantlib.workflows.session import Session
 from quantlib.workflows.worlds import Asked, Extent, ask, look_ahead, usual_extent
 
@@ -52,6 +54,15 @@ def test_a_price_goes_where_its_simulator_says(session: Session, panel: Panel) -
     assert read_runs(session.store) == [], "a price is not a trial"
 
 
+def test_outcomes_carry_the_grade_of_their_worlds(session: Session) -> None:
+    outlook = look_ahead(session, asked())
+    outcomes = outlook.outcomes()
+    graded = [f"{title} (realism grade {outlook.grades[title].letter})" for title in outlook.worlds]
+    assert list(outcomes.columns) == graded
+    np.testing.assert_array_equal(outcomes[graded[0]], outlook.first.returns)
+    assert outcomes.index.name == "world"
+
+
 def test_all_worlds_are_compared_with_the_asked_one_first(session: Session) -> None:
     outlook = look_ahead(session, asked(world="gbm", drift="none", window=200))
     assert list(outlook.worlds) == [GBM.title, StationaryBootstrap.title]
@@ -80,10 +91,30 @@ def test_a_strategy_is_run_in_each_world_stored_and_counted(session: Session, pa
     np.testing.assert_allclose(outlook.first.paths, expected.paths, rtol=1e-12)
     assert list(outlook.table["what"]) == ["Trend", "Holding its symbols"] * len(USUAL)
     assert outlook.table["mean"].iloc[1] == pytest.approx(expected.hold.mean())
-    assert seen[-1] == (80, 80)
+    assert seen[-1] == (480, 480), "two simulators: a card of two hundred worlds each, and forty to live in"
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert {run.kind for run in read_runs(session.store)} == {"simulation"}
     assert len(read_runs(session.store)) == len(USUAL)
+
+
+def test_every_end_stands_beside_the_grade_of_its_worlds(session: Session, panel: Panel) -> None:
+    seen: list[tuple[int, int]] = []
+    outlook = look_ahead(session, asked(world="gbm"), lambda done, total: seen.append((done, total)))
+    card = realism(GBM(), panel.select(["KO"]), n=CARD_WORLDS, seed=session.settings.seed)
+    assert outlook.grade == card.short
+    assert list(outlook.table["grade"]) == [outlook.grades[title].letter for title in outlook.worlds]
+    assert outlook.table["why"].iloc[0] == card.short.reasons
+    assert seen[-1] == (480, 480)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_worlds_of_a_short_window_have_an_unknown_grade_with_its_reason(session: Session) -> None:
+    outlook = look_ahead(session, asked("Trend", TREND, window=100))
+    assert set(outlook.table["grade"]) == {"unknown"}
+    assert "needs 250 returns" in outlook.grade.sentence
+    assert "latest 100" in outlook.grade.sentence
+    stored = read_runs(session.store, kind="simulation")
+    assert {run.params["realism"] for run in stored} == {"unknown"}
 
 
 def test_charts_are_a_fan_the_outcomes_and_for_a_strategy_holding(session: Session) -> None:

@@ -69,6 +69,7 @@ def test_the_cells_of_worlds_make_the_same_worlds_again(
     assert found == pytest.approx(shown.first.paths)
     assert space["simulator"] == asked.simulators[0]
     assert "worlds end above" in said
+    assert shown.grade.sentence in said
 
 
 def test_a_notebook_is_one_that_jupyter_opens_with_the_same_cells() -> None:

@@ -7,10 +7,21 @@ import pytest
 
 from quantlib.backtest import run_strategy
 from quantlib.errors import DataError
+from quantlib.risk import Stops
 from quantlib.scenarios import make_scenario
+from quantlib.simulators import SIMULATORS
 from quantlib.strategies import Group, MACross
+from quantlib.workflows.grading import grade_of
 from quantlib.workflows.session import Session
-from quantlib.workflows.stressing import held_now, pick, scenarios, smallest_breach, stress_panel, stress_strategies
+from quantlib.workflows.stressing import (
+    breaching_worlds,
+    held_now,
+    pick,
+    scenarios,
+    smallest_breach,
+    stress_panel,
+    stress_strategies,
+)
 from quantlib.workflows.trading_costs import usual_costs
 
 TREND = MACross(universe=("KO", "PEP"), fast=5, slow=20)
@@ -86,3 +97,36 @@ def test_the_way_to_a_loss_loses_that_much(lab: Session) -> None:
     deeper = smallest_breach(lab, HELD, 0.2, sessions=21)
     assert deeper.found.distance > breach.found.distance
     assert deeper.found.probability < breach.found.probability
+
+
+def test_the_worlds_that_cost_so_much_are_those_whose_moves_do(lab: Session) -> None:
+    still = HELD.model_copy(update={"stops": Stops()})
+    weights = held_now(lab, still)
+    found = breaching_worlds(lab, still, 0.05, sessions=10, worlds=400)
+    table = found.table
+    assert 0 < len(table) <= 10
+    assert len(table) <= found.breaching < found.worlds == 400
+    assert table["distance"].is_monotonic_increasing
+    assert not table[["KO", "MSFT"]].duplicated().any(), "the same stretch of history is listed once"
+    assert (table["loss"] >= 0.05).all()
+    # Without stops what is held falls by its symbols' moves; what it costs to stand by the weights is little.
+    moved = -(table[list(weights.index)] * weights).sum(axis=1)
+    assert moved.to_numpy() == pytest.approx(table["loss"].to_numpy(), abs=0.002)
+    assert found.symbols == ("KO", "MSFT")
+    grade = grade_of(lab, SIMULATORS["stationary_bootstrap"](), stress_panel(lab, still.inputs))
+    assert found.grade == grade
+    assert found.grade.letter in "ABCDEF"
+
+
+def test_a_fall_on_the_way_happens_in_more_worlds_than_a_loss_at_the_end(lab: Session) -> None:
+    end = breaching_worlds(lab, HELD, 0.05, sessions=10, worlds=400)
+    fall = breaching_worlds(lab, HELD, 0.05, sessions=10, drawdown=True, worlds=400)
+    assert fall.breaching > end.breaching
+    assert set(fall.table.index) != set(end.table.index)
+
+
+def test_a_loss_that_no_world_makes_and_a_world_nobody_knows_are_refused(lab: Session) -> None:
+    with pytest.raises(DataError, match=r"None of 50 worlds loses 95\.0%; the worst loses"):
+        breaching_worlds(lab, HELD, 0.95, sessions=10, worlds=50)
+    with pytest.raises(DataError, match=r"There is no simulator 'gmb'\. Did you mean gbm"):
+        breaching_worlds(lab, HELD, 0.05, simulator="gmb")
