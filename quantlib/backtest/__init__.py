@@ -14,6 +14,7 @@ from quantlib.backtest.stress import StressResult, stress
 from quantlib.backtest.sweep import sweep
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_result import SweepResult
+from quantlib.backtest.variants import Variants, variants_of
 from quantlib.backtest.worlds import evaluate_in_worlds
 from quantlib.backtest.worlds_compare import Comparison, compare_simulators
 from quantlib.backtest.worlds_edge import EdgeResult, edge_in_worlds, zero_edge
@@ -38,6 +39,7 @@ __all__ = [
     "StopsEffect",
     "StressResult",
     "SweepResult",
+    "Variants",
     "WorldsResult",
     "active_returns",
     "break_even_cost",
@@ -61,5 +63,6 @@ __all__ = [
     "stops_effect",
     "stress",
     "sweep",
+    "variants_of",
     "zero_edge",
 ]

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from quantlib.errors import DataError
 from quantlib.types import Panel
 from quantlib.validation import certify
+from quantlib.validation.leaks import decisions
 
 Rule = Callable[[Panel], pd.DataFrame]
 
@@ -149,3 +151,66 @@ def test_a_leak_of_a_single_bar_in_the_whole_past_is_caught(small: Panel) -> Non
         return weights
 
     assert certify(nearly_clean, small).leaks == (small.index[day],)
+
+
+def peeking(day: int) -> Rule:
+    """Return a rule that turns every seven sessions, and at one of its turns by the close of the day after."""
+
+    def rule(panel: Panel) -> pd.DataFrame:
+        weights = panel.frame() * 0.0 + (np.arange(len(panel)) // 7 % 2)[:, None]
+        if len(panel) > day + 1:
+            weights.iloc[day, 0] += float(panel.returns().iloc[day + 1, 0])
+        return weights
+
+    return rule
+
+
+def test_a_leak_of_one_bar_at_one_decision_is_caught_where_every_decision_is_cut(stocks: Panel) -> None:
+    """The search looks at some of a hundred decisions, and passes a leak at any other; with every=1 none is left."""
+    panel = stocks.select(["KO"]).tail(700)
+    seen: set[int] = set()
+
+    def watched(given: Panel) -> pd.DataFrame:
+        seen.add(len(given) - 1)
+        return peeking(10_000)(given)
+
+    assert certify(watched, panel, cuts=4).passed
+    hidden = [day for day in sorted(set(range(7, 693, 7)) - seen)[::9] if certify(peeking(day), panel, cuts=4).passed]
+    assert len(hidden) >= 5
+    for day in hidden[::3]:
+        assert certify(peeking(day), panel, cuts=4, every=1).leaks[-1:] == (panel.index[day],)
+
+
+def test_every_so_many_th_decision_is_cut_and_said(stocks: Panel) -> None:
+    panel = stocks.select(["KO"]).tail(700)
+    rule = peeking(10_000)  # never
+    assert decisions(rule(panel).to_numpy()).tolist() == list(range(7, 700, 7))
+    cut: list[int] = []
+
+    def watched(given: Panel) -> pd.DataFrame:
+        cut.append(len(given) - 1)
+        return rule(given)
+
+    certificate = certify(watched, panel, cuts=2, every=3)
+    assert set(range(7, 699, 21)) <= set(cut)
+    assert certificate.checked == len(cut) - 1
+    assert (certificate.decisions, certificate.every, certificate.complete) == (99, 3, True)
+    assert certificate.sentence == (
+        f"The future was cut away at {certificate.checked} sessions, at every 3rd of its 99 decisions among them."
+    )
+    caught = certify(peeking(28), panel, cuts=2, every=3)  # the fourth decision, and so the second that is looked at
+    assert panel.index[28] in caught.leaks
+    assert certify(rule, panel, cuts=2).sentence.count("decisions") == 0
+    with pytest.raises(DataError, match="every is 0"):
+        certify(rule, panel, every=0)
+
+
+def test_a_certificate_can_be_watched_and_cut_short(small: Panel) -> None:
+    told: list[tuple[int, int]] = []
+    certificate = certify(
+        CLEAN["rolling"], small, on_progress=lambda *so_far: told.append(so_far), cancelled=lambda: len(told) == 5
+    )
+    assert [done for done, _ in told] == [1, 2, 3, 4, 5]
+    assert certificate.checked == 5
+    assert not certificate.complete
+    assert "cancelled" in certificate.sentence

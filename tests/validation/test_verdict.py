@@ -16,8 +16,8 @@ from quantlib.metrics import cagr, sharpe_ratio
 from quantlib.risk import Execution, Limits
 from quantlib.strategies import DAILY, READY, MACross
 from quantlib.types import Panel
-from quantlib.validation import validate
-from quantlib.validation.verdict import _beats_holding, _gap_low
+from quantlib.validation import Trials, deflated_sharpe, minimum_track_record_length, probabilistic_sharpe, validate
+from quantlib.validation.rival_checks import beats_holding, gap_low
 
 
 class Clairvoyant(MACross):
@@ -75,10 +75,11 @@ def test_sentences_carry_their_numbers(name: str, stocks: Panel, factor_etfs: Pa
     strategy = READY[name]
     whole = stocks if set(strategy.symbols) <= set(stocks.symbols) else factor_etfs
     verdict = validate(strategy, whole.tail(1500))
-    assert len(verdict.checks) == 5
+    assert len(verdict.checks) == 7
     for check in verdict.checks:
         assert any(character.isdigit() for character in check.sentence)
         assert "nan" not in check.sentence
+        assert check.change.endswith(".")
 
 
 def test_a_record_of_no_trades_is_not_judged(stocks: Panel) -> None:
@@ -123,9 +124,9 @@ def test_a_little_more_sharpe_than_holding_is_within_chance(stocks: Panel) -> No
 def test_the_interval_of_the_gap_contains_the_gap_of_equal_halves(stocks: Panel) -> None:
     """Against itself the gap is nothing; against itself with a head start every day it is all above zero."""
     returns = stocks.select(["KO"]).returns()["KO"].iloc[1:].tail(2000)
-    assert np.isnan(_gap_low(returns * 0.0, returns, 252, 0))
+    assert np.isnan(gap_low(returns * 0.0, returns, 252, 0))
     other = stocks.select(["PEP"]).returns()["PEP"].iloc[1:].tail(2000)
-    assert _gap_low(returns, other, 252, 0) < 0 < _gap_low(returns + 0.002, other, 252, 0)
+    assert gap_low(returns, other, 252, 0) < 0 < gap_low(returns + 0.002, other, 252, 0)
 
 
 @pytest.mark.parametrize(
@@ -161,12 +162,12 @@ def test_losing_less_than_holding_is_not_a_failure() -> None:
     panel = Panel.from_frames(pd.DataFrame({"A": 100 * np.exp(np.cumsum(steps))}, index=days))
     weights = pd.DataFrame(np.where(np.arange(900) % 8 == 0, 0.0, 0.9)[:, None], index=days, columns=["A"])
     returns = active_returns(run(panel, weights, costs=Costs.free()))
-    check = _beats_holding(panel, returns, Costs.free(), 0)
+    check = beats_holding(panel, returns, Costs.free(), 0)
     mine = sharpe_ratio(returns, periods_per_year=252)
     assert mine < 0 < check.value
     assert mine <= 0.8 * (mine - check.value), "the case this test is about"
     assert check.outcome == "weak", check.sentence
-    worse = _beats_holding(panel, returns - 0.002, Costs.free(), 0)
+    worse = beats_holding(panel, returns - 0.002, Costs.free(), 0)
     assert worse.outcome == "fail"
 
 
@@ -181,3 +182,43 @@ def test_costs_of_nothing_pass_no_test_of_costs() -> None:
 def test_costs_by_symbol_that_name_none_are_not_the_defaults() -> None:
     with pytest.raises(DataError, match="no costs of A"):
         validate(MACross(universe=("A",)), trending(noise=0.006), costs={})
+
+
+def test_luck_is_taken_off_where_the_trials_are_counted(stocks: Panel) -> None:
+    strategy = READY["Large-cap trend"]
+    panel = stocks.select(strategy.symbols).tail(2500)
+    returns = active_returns(run_strategy(strategy, panel))
+    plain = validate(strategy, panel)
+    psr = plain.check("psr")
+    assert psr is not None
+    assert psr.value == probabilistic_sharpe(returns)
+    length = plain.check("track_record")
+    assert length is not None
+    assert length.value == minimum_track_record_length(returns)
+    assert plain.check("dsr") is None
+    assert plain.edge == "weak", "nobody has counted"
+    counted = validate(strategy, panel, trials=Trials(n=500, effective=30.0, variance=1e-3))
+    assert [check.key for check in counted.checks][2:6] == ["psr", "dsr", "track_record", "backtest_length"]
+    dsr = counted.check("dsr")
+    assert dsr is not None
+    assert dsr.value == deflated_sharpe(returns, n_trials=30.0, variance=1e-3)
+    assert dsr.value < psr.value
+    assert dsr.sentence.startswith("500 trials, 30.0 independent ones in effect: the best of so many shows")
+    longer = counted.check("track_record")
+    assert longer is not None
+    assert longer.value > length.value
+    for n in (0, 1):  # a ledger that has not written it down yet, and one that has
+        once = validate(strategy, panel, trials=Trials(n=n, effective=float(n), variance=float("nan"))).check("dsr")
+        assert once is not None
+        assert once.value == pytest.approx(psr.value)
+        assert once.sentence.startswith("1 trial in effect")
+
+
+def test_a_record_that_loses_needs_no_luck(stocks: Panel) -> None:
+    """In while it falls: every question of luck fails, and no length would help."""
+    close = 100 * np.exp(np.cumsum(np.random.default_rng(3).normal(-0.001, 0.01, 900)))
+    panel = Panel.from_frames(pd.DataFrame({"A": close}, index=pd.bdate_range("2015-01-01", periods=900)))
+    strategy = MACross(universe=("A",), fast=2, slow=20)
+    found = {check.key: check for check in validate(strategy, panel, trials=Trials(5, 5.0, 1e-3)).checks}
+    assert all(found[key].outcome == "fail" for key in ("psr", "dsr", "track_record", "backtest_length"))
+    assert "no length" in found["track_record"].sentence
