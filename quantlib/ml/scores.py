@@ -1,4 +1,4 @@
-"""How good out-of-sample probabilities were, and what may be said about it."""
+"""How good out-of-sample answers were beside a yardstick's, and what may be said about it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,38 @@ import pandas as pd
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from statsmodels.regression.linear_model import OLS
 
+from quantlib.ml.targets.target import Kind
 from quantlib.types import FloatArray
 
 SUSPICIOUS_AUC = 0.65
+#: What the loss is called, by kind of target.
+LOSS: dict[Kind, str] = {"classification": "log_loss", "regression": "mse"}
 
 
-def score(up: FloatArray, probability: FloatArray) -> dict[str, float]:
-    """Return log loss, AUC, accuracy (at one half), Brier score and the number of rows.
+def score(label: FloatArray, said: FloatArray, kind: Kind = "classification") -> dict[str, float]:
+    """Return the scores of answers and the number of rows.
 
-    The AUC is NaN where all rows went the same way.
+    Of probabilities: log loss, AUC (NaN where all rows went the same way), accuracy at one half, Brier score. Of
+    numbers: mean squared error, mean absolute error, and the correlation of ranks over all rows (NaN where either
+    side is all the same).
     """
-    both = up.min() != up.max()
+    if kind == "regression":
+        same = np.ptp(label) == 0 or np.ptp(said) == 0
+        ranks = np.nan if same else np.corrcoef(pd.Series(label).rank(), pd.Series(said).rank())[0, 1]
+        error = said - label
+        return {
+            "mse": float((error**2).mean()),
+            "mae": float(np.abs(error).mean()),
+            "rank_correlation": float(ranks),
+            "n": len(label),
+        }
+    both = label.min() != label.max()
     return {
-        "log_loss": float(log_losses(up, probability).mean()),
-        "auc": float(roc_auc_score(up, probability)) if both else float("nan"),
-        "accuracy": float(((probability > 0.5) == (up > 0.5)).mean()),
-        "brier": float(brier_score_loss(up, probability)),
-        "n": len(up),
+        "log_loss": float(log_losses(label, said).mean()),
+        "auc": float(roc_auc_score(label, said)) if both else float("nan"),
+        "accuracy": float(((said > 0.5) == (label > 0.5)).mean()),
+        "brier": float(brier_score_loss(label, said)),
+        "n": len(label),
     }
 
 
@@ -33,8 +48,16 @@ def log_losses(up: FloatArray, probability: FloatArray) -> FloatArray:
     return np.asarray(-np.log(np.maximum(given, np.finfo(float).eps)))
 
 
+def losses(label: FloatArray, said: FloatArray, kind: Kind) -> FloatArray:
+    """Return the loss of each row: log loss of a probability, squared error of a number."""
+    return log_losses(label, said) if kind == "classification" else np.asarray((said - label) ** 2)
+
+
 def calibration(up: FloatArray, probability: FloatArray, *, bins: int = 10) -> pd.DataFrame:
-    """Return mean predicted probability, observed frequency and rows of bins of equal count, lowest first."""
+    """Return mean predicted probability, observed frequency and rows of bins of equal count, lowest first.
+
+    Of numbers: mean predicted and mean observed.
+    """
     # Edges that coincide, as where few probabilities differ, leave fewer bins.
     edges = np.unique(np.quantile(probability, np.linspace(0.0, 1.0, bins + 1)[1:-1]))
     table = pd.DataFrame({"predicted": probability, "observed": up})
@@ -42,50 +65,68 @@ def calibration(up: FloatArray, probability: FloatArray, *, bins: int = 10) -> p
     return grouped.mean().assign(n=grouped.size()).rename_axis("bin")
 
 
-def gain_over_prior(predictions: pd.DataFrame, *, horizon: int) -> tuple[float, float, float]:
-    """Return by how much the model's log loss is below the prior's, with its 95 % interval.
+def gain_over(predictions: pd.DataFrame, baseline: str, kind: Kind, *, lags: int) -> tuple[float, float, float]:
+    """Return by how much the model's loss is below that of a yardstick, with its 95 % interval.
 
     The test of Diebold and Mariano (1995): the difference of losses is summed over symbols at each session, as what
-    moves them moves them together, and its mean's error is Newey-West's with 2 x horizon lags, as labels overlap.
+    moves them moves them together, and its mean's error is Newey-West's, as labels overlap. A row that was asked
+    about several times counts with the mean of its differences.
 
     Parameters
     ----------
     predictions
-        Indexed (ts, symbol), with columns `up`, `probability` and `prior`.
-    horizon
-        Sessions a label looks ahead.
+        Indexed (ts, symbol), with columns `label`, `prediction` and the baseline's.
+    baseline
+        The column of the yardstick, such as `prior`.
+    kind
+        Of the target.
+    lags
+        Sessions after which two losses share nothing: twice the horizon.
     """
-    up = predictions["up"].to_numpy()
-    gain = log_losses(up, predictions["prior"].to_numpy()) - log_losses(up, predictions["probability"].to_numpy())
+    label = predictions["label"].to_numpy()
+    gain = losses(label, predictions[baseline].to_numpy(), kind) - losses(
+        label, predictions["prediction"].to_numpy(), kind
+    )
     difference = pd.Series(gain, index=predictions.index)
     by_session = difference.groupby(level="ts").sum()
     # Scaled so that the mean over sessions is the mean over rows, also where symbols come and go.
     daily = by_session.to_numpy() * len(by_session) / len(difference)
     if not daily.any():
         return 0.0, 0.0, 0.0
-    fit = OLS(daily, np.ones(len(daily))).fit(cov_type="HAC", cov_kwds={"maxlags": min(2 * horizon, len(daily) - 1)})
+    fit = OLS(daily, np.ones(len(daily))).fit(cov_type="HAC", cov_kwds={"maxlags": min(lags, len(daily) - 1)})
     ((low, high),) = fit.conf_int(0.05)
     return float(fit.params[0]), float(low), float(high)
 
 
-def verdict(scores: pd.DataFrame, gain: tuple[float, float, float]) -> str:
-    """Return one sentence: both log losses, and whether the difference is more than chance.
+def verdict(scores: pd.DataFrame, gain: tuple[float, float, float], kind: Kind, baseline: str) -> str:
+    """Return one sentence: both losses, and whether the difference is more than chance.
 
     Parameters
     ----------
     scores
-        Rows `model` and `prior`, columns of `score`.
+        Rows `model` and the yardsticks', columns of `score`.
     gain
-        What `gain_over_prior` returned.
+        What `gain_over` returned.
+    kind
+        Of the target.
+    baseline
+        The yardstick that was hardest to beat.
     """
     mean, low, high = gain
-    loss = scores["log_loss"]
-    start = f"Out of sample the model's log loss is {loss['model']:.4f} against {loss['prior']:.4f} for the prior: "
+    loss = scores[LOSS[kind]]
+    words, digits = ("log loss", ".4f") if kind == "classification" else ("mean squared error", ".4g")
+    start = (
+        f"Out of sample the model's {words} is {loss['model']:{digits}} against {loss[baseline]:{digits}} for the "
+        f"{'prior' if baseline == 'prior' else 'last known value'}: "
+    )
+    interval = f"95 % interval {low:{digits}} … {high:{digits}}"
     if low > 0:
-        return (
-            f"{start}an edge of {mean:.4f} (95 % interval {low:.4f} … {high:.4f}), "
-            f"AUC {scores['auc']['model']:.3f}, before costs."
+        skill = (
+            f"AUC {scores['auc']['model']:.3f}"
+            if kind == "classification"
+            else f"{mean / loss[baseline]:.1%} of the error explained"
         )
+        return f"{start}an edge of {mean:{digits}} ({interval}), {skill}, before costs."
     if mean > 0:
-        return f"{start}no edge beyond chance (gain {mean:.4f}, 95 % interval {low:.4f} … {high:.4f})."
+        return f"{start}no edge beyond chance (gain {mean:{digits}}, {interval})."
     return f"{start}no edge."

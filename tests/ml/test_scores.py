@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import log_loss
+from scipy.stats import spearmanr
+from sklearn.metrics import log_loss, mean_absolute_error, mean_squared_error
 
-from quantlib.ml.scores import calibration, gain_over_prior, log_losses, score, verdict
+from quantlib.ml.scores import calibration, gain_over, log_losses, score, verdict
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def rng() -> np.random.Generator:
 def table(up: np.ndarray, probability: np.ndarray, prior: np.ndarray, symbols: int) -> pd.DataFrame:
     days = pd.bdate_range("2020-01-01", periods=len(up) // symbols)
     index = pd.MultiIndex.from_product([days, list("ABCDEFGH"[:symbols])], names=["ts", "symbol"])
-    return pd.DataFrame({"up": up, "probability": probability, "prior": prior}, index=index)
+    return pd.DataFrame({"label": up, "prediction": probability, "prior": prior}, index=index)
 
 
 def test_scores_by_hand_and_by_scikit_learn(rng: np.random.Generator) -> None:
@@ -60,12 +61,14 @@ def test_the_gain_is_the_difference_of_log_losses(rng: np.random.Generator) -> N
     rows = table(up, p, np.full(4000, 0.5), symbols=4)
     dropped = rows.drop(rows.index[5:300:7])  # symbols come and go
     for part in (rows, dropped):
-        gain, low, high = gain_over_prior(part, horizon=1)
-        assert gain == pytest.approx(log_loss(part["up"], part["prior"]) - log_loss(part["up"], part["probability"]))
+        gain, low, high = gain_over(part, "prior", "classification", lags=2)
+        assert gain == pytest.approx(
+            log_loss(part["label"], part["prior"]) - log_loss(part["label"], part["prediction"])
+        )
         assert 0 < low < gain < high
     # Independent days: the interval is the ordinary one.
     daily = pd.Series(log_losses(up, np.full(4000, 0.5)) - log_losses(up, p)).groupby(np.arange(4000) // 4).mean()
-    gain, low, high = gain_over_prior(rows, horizon=1)
+    gain, low, high = gain_over(rows, "prior", "classification", lags=2)
     assert (high - low) / 2 == pytest.approx(1.96 * daily.std() / np.sqrt(1000), rel=0.1)
 
 
@@ -74,7 +77,7 @@ def test_symbols_that_move_together_and_overlapping_labels_widen_the_interval(rn
     up = (rng.random(2000) < p).astype(float)
 
     def width(rows: pd.DataFrame, horizon: int) -> float:
-        _, low, high = gain_over_prior(rows, horizon=horizon)
+        _, low, high = gain_over(rows, "prior", "classification", lags=2 * horizon)
         return high - low
 
     alone = width(table(up, p, np.full(2000, 0.5), symbols=1), 1)
@@ -86,11 +89,36 @@ def test_symbols_that_move_together_and_overlapping_labels_widen_the_interval(rn
 
 def test_the_verdict_says_which_of_three_it_is() -> None:
     scores = pd.DataFrame({"log_loss": [0.6931, 0.6925], "auc": [0.5, 0.5]}, index=["model", "prior"])
-    worse = verdict(scores, (-0.0006, -0.001, 0.0))
+    worse = verdict(scores, (-0.0006, -0.001, 0.0), "classification", "prior")
     assert worse == "Out of sample the model's log loss is 0.6931 against 0.6925 for the prior: no edge."
     assert "no edge beyond chance (gain 0.0002, 95 % interval -0.0001 … 0.0005)" in verdict(
-        scores, (0.0002, -0.0001, 0.0005)
+        scores, (0.0002, -0.0001, 0.0005), "classification", "prior"
     )
     assert "an edge of 0.0020 (95 % interval 0.0010 … 0.0030), AUC 0.500, before costs." in verdict(
-        scores, (0.002, 0.001, 0.003)
+        scores, (0.002, 0.001, 0.003), "classification", "prior"
+    )
+
+
+def test_numbers_are_scored_by_their_errors_and_their_order(rng: np.random.Generator) -> None:
+    label, said = rng.standard_normal(50), rng.standard_normal(50)
+    found = score(label, said, "regression")
+    assert found["mse"] == pytest.approx(mean_squared_error(label, said))
+    assert found["mae"] == pytest.approx(mean_absolute_error(label, said))
+    assert found["rank_correlation"] == pytest.approx(spearmanr(label, said).statistic)
+    assert np.isnan(score(label, np.ones(50), "regression")["rank_correlation"])
+
+
+def test_the_gain_of_numbers_is_diebold_and_marianos(rng: np.random.Generator) -> None:
+    label = rng.standard_normal(400)
+    rows = table(label, 0.3 * label, np.zeros(400), symbols=1)
+    gain, low, high = gain_over(rows, "prior", "regression", lags=3)
+    d = label**2 - (0.7 * label) ** 2
+    centred = d - d.mean()
+    # Newey and West by hand: Bartlett weights on three autocovariances.
+    long_run = centred @ centred + 2 * sum((1 - k / 4) * centred[k:] @ centred[:-k] for k in (1, 2, 3))
+    assert gain == pytest.approx(d.mean())
+    assert (high - low) / 2 == pytest.approx(1.959964 * np.sqrt(long_run) / 400)
+    scores = pd.DataFrame({"mse": [0.5, 1.0], "rank_correlation": [1.0, np.nan]}, index=["model", "naive"])
+    assert "mean squared error is 0.5 against 1 for the last known value: an edge of 0.5" in verdict(
+        scores, (0.5, 0.4, 0.6), "regression", "naive"
     )
