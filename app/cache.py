@@ -18,7 +18,7 @@ MARK = "_watermark"
 @st.cache_resource(show_spinner="Opening the database…", on_release=Session.close)
 def session() -> Session:
     """Return the one session of this server process."""
-    return open_session()
+    return open_session(origin="app")
 
 
 def new_run() -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import backtests, cluster, indicators, store, stress, sweeps, worlds
+from benchmarks import backtests, cluster, indicators, ledger, store, stress, sweeps, worlds
 from benchmarks.peers import agreement
 from benchmarks.race import Race
 
@@ -47,6 +47,7 @@ THEMES: dict[str, tuple[str, Callable[[], list[str]]]] = {
     "ray": ("Sweeps on a Ray cluster", raced(cluster.races)),
     "worlds": ("Simulated worlds", raced(worlds.races)),
     "stress": ("Strategies in worlds", raced(stress.races)),
+    "ledger": ("The trial ledger", ledger.lines),
     "store": ("The database", raced(store.races)),
     "indicators": ("Indicators", raced(indicators.races)),
 }

@@ -6,12 +6,12 @@ import logging
 import math
 import os
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from threading import Thread
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -74,6 +74,14 @@ class Settings(BaseSettings):
     seed: int = Field(default=7, description="Seed of every simulation the pipeline runs.")
     worlds: int = Field(default=1000, ge=1, description="Simulated worlds per strategy.")
     horizon: int = Field(default=21, ge=1, description="Sessions a recommendation looks ahead.")
+    holdout: date | None = Field(
+        default=None,
+        description="First day of the hold-out, on which nothing is chosen; empty for the last two full years or more.",
+    )
+    engine: Literal["threads", "processes", "ray"] = Field(
+        default="threads",
+        description="Where models are fitted and the sets of sweeps are run: here, in processes, or on a Ray cluster.",
+    )
     app_port: int = Field(default=8501, ge=1, le=65535, description="Port of the app on 127.0.0.1.")
     mlflow_port: int = Field(default=5000, ge=1, le=65535, description="Port of the MLflow UI on 127.0.0.1.")
     alpaca_api_key: SecretStr | None = _key("ALPACA_API_KEY", "Key of Alpaca market data.")

@@ -10,7 +10,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from quantlib.backtest.accounts import Rebalance
-from quantlib.backtest.sweep import chunk_of, gathered
+from quantlib.backtest.sweep import OnFound, chunk_of, gathered, tell_found
 from quantlib.backtest.sweep_chunk import QUICK, Rules, forget
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_result import SweepResult
@@ -82,10 +82,13 @@ def search(
     rebalance: Rebalance = "on_change",
     delisted: Mapping[str, date] | None = None,
     metrics: Sequence[str] = QUICK,
+    curves: int = 0,
     engine: Engine = "threads",
     workers: int | None = None,
     on_progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    on_begin: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
+    on_found: OnFound | None = None,
 ) -> SweepResult:
     """Return every set that a seeded search tried, in the order tried, with its metrics.
 
@@ -106,8 +109,12 @@ def search(
         Of the proposals.
     metrics
         Further metrics of the table.
+    curves, on_found
+        As in `sweep`.
     engine, workers, on_progress, cancelled
         As in `map_work`; progress counts sets.
+    on_begin
+        Called with the sets of a batch before they are run.
 
     Raises
     ------
@@ -134,7 +141,7 @@ def search(
     grid = Grid.of(strategy, ends, stops)
     choices = {name: one if isinstance(one, Between) else grid.values[name] for name, one in space.items()}
     rules = Rules(costs, limits or Limits(), execution or Execution(), cash, lag, rebalance, delisted)
-    chunk = chunk_of(grid, panel, rules, "account", [*metrics, objective])
+    chunk = chunk_of(grid, panel, rules, "account", [*metrics, objective], curves)
     place = chunk.metrics.index(objective)
     logging.getLogger("optuna").setLevel(logging.WARNING)
     study = optuna.create_study(
@@ -147,6 +154,8 @@ def search(
         while len(found) < trials and not (cancelled is not None and cancelled()):
             batch = [study.ask() for _ in range(min(BATCH, trials - len(found)))]
             proposed = [{name: _value(trial, name, one) for name, one in choices.items()} for trial in batch]
+            if on_begin is not None:
+                on_begin(proposed)
             answers = map_work(chunk, [[one] for one in proposed], engine=engine, workers=workers)
             for trial, one, (rows,) in zip(batch, proposed, answers, strict=True):
                 sets.append(one)
@@ -154,6 +163,7 @@ def search(
                 value = None if isinstance(rows, str) or rows[0, place] != rows[0, place] else float(rows[0, place])
                 failed = optuna.trial.TrialState.FAIL if value is None else None
                 study.tell(trial, value, state=failed)
+            tell_found(chunk, proposed, found[-len(proposed) :], on_found)
             if on_progress is not None:
                 on_progress(len(found), trials)
     finally:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from quantlib.backtest.accounts import Rebalance, check_account
+from quantlib.backtest.curves import Traces
 from quantlib.backtest.market import check_delisted
 from quantlib.backtest.sweep_chunk import QUICK, By, Chunk, Rules, forget
 from quantlib.backtest.sweep_grid import Grid
@@ -23,6 +24,7 @@ from quantlib.risk import Execution, Limits, Stops
 from quantlib.strategies import Strategy
 from quantlib.types import FloatArray, Panel
 
+OnFound = Callable[[Sequence[Mapping[str, Any]], Sequence[Traces | str]], None]
 CHUNK = 64
 """Most sets handed to a worker at a time: progress counts by so many, and cancelling waits for the parts begun."""
 
@@ -42,12 +44,14 @@ def sweep(
     delisted: Mapping[str, date] | None = None,
     by: By = "account",
     metrics: Sequence[str] = QUICK,
+    curves: int = 0,
     sample: int | None = None,
     seed: int = 0,
     engine: Engine = "threads",
     workers: int | None = None,
     on_progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    on_found: OnFound | None = None,
 ) -> SweepResult:
     """Return the metrics of a strategy for every set of a grid, each as `run_strategy(...).summary` has them.
 
@@ -70,10 +74,14 @@ def sweep(
         families whose symbols do not depend on each other.
     metrics
         Keys of `METRICS` that are made from returns.
+    curves
+        Into how many equal parts of the span the growth of every account is kept, at most one a session; 0 for none.
     sample, seed
         How many sets to draw from the grid without repeats, and of which draw; None runs all.
     engine, workers, on_progress, cancelled
         As in `map_work`; progress counts sets. What was done when it was cancelled is returned.
+    on_found
+        Called with some sets, and for each its traces or why it was refused, as soon as they are known; with curves.
 
     Raises
     ------
@@ -90,7 +98,7 @@ def sweep(
     space = Grid.of(strategy, grid, stops)
     places = space.drawn(sample, seed)
     rules = Rules(costs, limits or Limits(), execution or Execution(), cash, lag, rebalance, delisted)
-    chunk = chunk_of(space, panel, rules, by, metrics)
+    chunk = chunk_of(space, panel, rules, by, metrics, curves)
     size = max(1, min(CHUNK, len(places) // 16))
     parts = _Parts(space, places, size)
 
@@ -105,18 +113,29 @@ def sweep(
         for k, rows in enumerate(answers):
             sets.extend(parts[k])
             found.extend(rows)
+            tell_found(chunk, parts[k], rows, on_found)
     finally:
         forget(chunk)
     return gathered(chunk, sets, found, len(places))
 
 
-def chunk_of(grid: Grid, panel: Panel, rules: Rules, by: By, metrics: Sequence[str]) -> Chunk:
+def tell_found(
+    chunk: Chunk, sets: Sequence[Mapping[str, Any]], rows: Sequence[FloatArray | str], on_found: OnFound | None
+) -> None:
+    """Tell what was found of some sets, where anyone listens."""
+    if on_found is not None:
+        width = len(chunk.metrics)
+        on_found(sets, [row if isinstance(row, str) else Traces.split(row[:, width:]) for row in rows])
+
+
+def chunk_of(grid: Grid, panel: Panel, rules: Rules, by: By, metrics: Sequence[str], curves: int = 0) -> Chunk:
     """Return the travelling part of a sweep or search, checked.
 
     Raises
     ------
     StrategyError
-        A metric is not made from returns, `by` is unknown or does not go with the grid, or an account cannot be run so.
+        A metric is not made from returns, `by` is unknown or does not go with the grid, there are less than no curves,
+        or an account cannot be run so.
     DataError
         A delisted symbol is not in the panel.
     """
@@ -131,9 +150,11 @@ def chunk_of(grid: Grid, panel: Panel, rules: Rules, by: By, metrics: Sequence[s
             f"by='symbol' gives every symbol of the universe an account, so {which[0]!r} cannot vary. Give the "
             "strategy the largest universe and leave it out of the grid."
         )
+    if curves < 0:
+        raise StrategyError(f"curves is {curves}; accepted: 0 for none, or into how many parts growth is kept.")
     check_delisted(rules.delisted or {}, panel)
     check_account(rules.cash, rules.lag, rules.rebalance)
-    return Chunk(grid, panel, rules, by, tuple(dict.fromkeys(metrics)))
+    return Chunk(grid, panel, rules, by, tuple(dict.fromkeys(metrics)), curves)
 
 
 class _Parts(Sequence[list[dict[str, Any]]]):
@@ -170,9 +191,10 @@ def gathered(
         columns["symbol"] = [s for one, _ in run for s in chunk.grid.definition(one).strategy.symbols]
     values = np.concatenate([rows for _, rows in run]) if run else np.empty((0, len(chunk.metrics)))
     columns |= {key: values[:, k] for k, key in enumerate(chunk.metrics)}
+    traces = Traces.split(values[:, len(chunk.metrics) :]) if chunk.curves and run else None
     left: dict[str, Any] = {name: _column([one[name] for one, _ in refused]) for name in names}
     left["reason"] = [said for _, said in refused]
-    return SweepResult(pd.DataFrame(columns), pd.DataFrame(left), chunk.metrics, asked, chunk.grid)
+    return SweepResult(pd.DataFrame(columns), pd.DataFrame(left), chunk.metrics, asked, chunk.grid, traces)
 
 
 def _column(values: list[Any]) -> pd.Series:

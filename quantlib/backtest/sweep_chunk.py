@@ -9,17 +9,18 @@ from itertools import count
 from threading import Lock
 from typing import Any, Literal
 
-import numba
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from quantlib.backtest.accounts import Rebalance, equities_of, simulate
+from quantlib.backtest.curves import traces_nb
 from quantlib.backtest.groups import GroupTargets
 from quantlib.backtest.limits import surely_within
 from quantlib.backtest.market import CLOSE, Market, prepare
 from quantlib.backtest.sweep_grid import Definition, Grid
 from quantlib.backtest.sweep_lone import lone_equities, plain, short
+from quantlib.compiled import kernel
 from quantlib.costs import AnyCosts
 from quantlib.errors import QuantError, StrategyError
 from quantlib.metrics import METRICS
@@ -96,10 +97,14 @@ class Chunk:
     rules: Rules
     by: By
     metrics: tuple[str, ...]
+    curves: int = 0
     number: int = field(default_factory=lambda: next(_numbers))
 
     def __call__(self, sets: Sequence[Mapping[str, Any]]) -> list[FloatArray | str]:
-        """Return for each set its metrics [accounts, metrics], or the reason why it was not run."""
+        """Return for each set its metrics [accounts, metrics], or the reason why it was not run.
+
+        With curves, the moments and growth of its accounts follow the metrics in each row.
+        """
         warm = _warm(self.number)
         room: dict[int, FloatArray] = {}
         found: list[FloatArray | str] = []
@@ -153,7 +158,14 @@ class Chunk:
             first = first_fills_nb(groups, equity, rules.cash, market.interest, rules.lag, ground.exact)
         else:
             first = self._first_fills(one, ground, targets, accounts, warm.memo)
-        return measured(equity, first, ground.year, self.metrics)
+        return self._told(equity, first, ground.year)
+
+    def _told(self, equity: FloatArray, first: NDArray[np.int64], year: int) -> FloatArray:
+        """Return what is told of accounts [A, T] whose first fills are at these bars."""
+        found = measured(equity, first, year, self.metrics)
+        if not self.curves:
+            return found
+        return np.concatenate([found, traces_nb(equity, first, min(self.curves, equity.shape[1] - 1))], axis=1)
 
     def _first_fills(
         self, one: Definition, ground: _Ground, targets: FloatArray, accounts: int, memo: Memo
@@ -228,7 +240,7 @@ def forget(chunk: Chunk) -> None:
     _arrived.pop(chunk.number, None)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@kernel
 def first_fills_nb(
     targets: FloatArray,
     equity: FloatArray,

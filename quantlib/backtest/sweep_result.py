@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from quantlib.backtest.curves import Traces
 from quantlib.backtest.sweep_grid import Definition, Grid, plain
 from quantlib.errors import DataError, StrategyError, nearest
 from quantlib.metrics import METRICS
@@ -28,6 +29,8 @@ class SweepResult:
         How many sets there were to run; `table` and `invalid` have fewer where the sweep was cancelled.
     grid
         What the sets were made from.
+    traces
+        Moments and growth of the accounts in the order of `table`; None where no curves were asked for.
     """
 
     table: pd.DataFrame
@@ -35,6 +38,7 @@ class SweepResult:
     metrics: tuple[str, ...]
     asked: int
     grid: Grid = field(repr=False)
+    traces: Traces | None = field(default=None, repr=False)
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -13,7 +13,21 @@ from typing import Annotated
 import typer
 
 import quantlib
-from quantlib.cli import data, database, jobs, quality, research, serve, strategy, sweep
+from quantlib.cli import (
+    data,
+    database,
+    jobs,
+    models,
+    quality,
+    research,
+    serve,
+    simulation,
+    strategy,
+    stress,
+    sweep,
+    training,
+    validation,
+)
 from quantlib.cli.terminal import console, errors
 from quantlib.errors import QuantError
 
@@ -47,6 +61,16 @@ app.command()(data.events)
 app.add_typer(quality.commands, name="quality")
 strategy.commands.command("sweep")(sweep.sweep)
 app.add_typer(strategy.commands, name="strategy")
+app.command()(simulation.simulate)
+app.command()(stress.scenarios)
+app.command()(stress.stress)
+app.command()(validation.trials)
+app.command()(validation.validate)
+app.command()(training.train)
+app.command()(models.register)
+app.command()(models.promote)
+app.command()(models.champions)
+app.command()(models.rerun)
 app.command()(research.pipeline)
 app.command()(research.report)
 app.command("run")(serve.run_all)

@@ -26,7 +26,7 @@ def run_and_print(as_of: str | None, *, force: bool = False) -> None:
     from quantlib.workflows.session import open_session
 
     with console.status("Opening the database"):
-        session = open_session()
+        session = open_session(origin="cli")
     try:
         with progress_bar() as progress:
             tasks: dict[str, TaskID] = {}
@@ -41,7 +41,7 @@ def run_and_print(as_of: str | None, *, force: bool = False) -> None:
         session.close()
     horizon = result.recommendations[0].horizon_sessions
     table = Table(title=f"Recommendations as of {result.as_of:%Y-%m-%d} ({result.data_label})", title_justify="left")
-    for column in ("Strategy", "What to do", f"Expected, next {horizon} sessions", "Chance of a loss"):
+    for column in ("Strategy", "What to do", f"Expected, next {horizon} sessions", "Chance of a loss", "Realism grade"):
         table.add_column(column, overflow="fold")
     for row in result.rows:
         table.add_row(*row)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantlib.cli.terminal import console, minute, opened, print_table
+from quantlib.cli.terminal import Idea, console, minute, opened, print_table
 from quantlib.errors import StrategyError
 
 if TYPE_CHECKING:
@@ -68,12 +68,13 @@ def run(
     end: Annotated[str | None, typer.Option("--to", help="Last session, YYYY-MM-DD.")] = None,
     cash: Annotated[float, typer.Option(help="What the account begins with.", min=1.0)] = 1_000_000.0,
     lag: Annotated[int, typer.Option(help="Sessions from a decision to its fill.", min=1, max=20)] = 1,
+    idea: Idea = None,
 ) -> None:
     """Run a definition over the stored prices; the run is stored, logged to MLflow and counted."""
     from quantlib.workflows.definitions import open_definition
     from quantlib.workflows.research import backtest_strategy
 
-    with opened() as session:
+    with opened(idea) as session:
         name, definition = open_definition(session, what)
         with console.status(f"Running {name}"):
             done = backtest_strategy(session, definition.strategy, name=name, start=start, end=end, cash=cash, lag=lag)

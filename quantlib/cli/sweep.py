@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantlib.cli.terminal import console, opened, print_table, watched
+from quantlib.cli.terminal import Idea, console, opened, print_table, watched
 
 if TYPE_CHECKING:
     from quantlib.workflows.sweeping import StoredSweep
@@ -28,8 +28,12 @@ def sweep(
     sample: Annotated[int | None, typer.Option(help="Draw so many sets instead of all.", min=1)] = None,
     start: Annotated[str | None, typer.Option("--from", help="First session, YYYY-MM-DD.")] = None,
     top: Annotated[int, typer.Option(help="Sets to print.", min=1)] = 10,
+    idea: Idea = None,
+    open_holdout: Annotated[
+        bool, typer.Option("--open-holdout", help="Use the hold-out too; that is counted.")
+    ] = False,
 ) -> None:
-    """Run a definition for every set of parameters; the sweep is stored, logged to MLflow and counted."""
+    """Run a definition for every set of parameters, before the hold-out; it is stored, logged to MLflow and counted."""
     from quantlib.errors import StrategyError, nearest
     from quantlib.types import as_date
     from quantlib.workflows.definitions import open_definition
@@ -45,12 +49,12 @@ def sweep(
             raise StrategyError(f'--vary {text}: {name} {why}. Write "PARAMETER=1,2,3", once for each parameter.')
         grid[name.strip()] = values_of(values)
     since = None if start is None else as_date(start, "--from").date()
-    with opened() as session:
+    with opened(idea) as session:
         name, definition = open_definition(session, what)
         sweep_args(definition.strategy, grid, sample=sample)
         with watched(f"Sweeping {name}") as tell:
             made = sweep_strategy(
-                session, definition.strategy, grid, name=name, start=since, sample=sample,
+                session, definition.strategy, grid, name=name, start=since, sample=sample, open_holdout=open_holdout,
                 on_progress=lambda done, total: tell(done, total, ""),
             )  # fmt: skip
     _print(made, metric, top)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from quantlib.models.base import Row
 from quantlib.models.events import News, Release, SecurityEvent, Sentiment, WorldEvent
-from quantlib.models.macro import DerivedValue, MacroSeries, Observation
+from quantlib.models.macro import DerivedValue, MacroSeries, Observation, SimulatorGrade
 from quantlib.models.market import Action, Bar, BarGrade, BarRevision, BarSeries, Measure, Membership, Repair, SourceRow
 from quantlib.models.ops import JobProgress, Occurrence, QuarantinedRow, Schedule, StoredPayload, VendorState
+from quantlib.models.promotions import Promotion
+from quantlib.models.trials import Trial
 
 MODELS: dict[str, type[Row]] = {
     "payloads": StoredPayload,
@@ -27,6 +29,9 @@ MODELS: dict[str, type[Row]] = {
     "series": MacroSeries,
     "observations": Observation,
     "derived": DerivedValue,
+    "realism": SimulatorGrade,
+    "trials": Trial,
+    "promotions": Promotion,
     "quarantine": QuarantinedRow,
     "vendors": VendorState,
     "job_progress": JobProgress,

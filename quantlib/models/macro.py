@@ -1,9 +1,9 @@
-"""Rows about economic series, and about series computed here."""
+"""Rows about economic series, and about what is computed here: series, and grades of simulators."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -56,3 +56,21 @@ class DerivedValue(Row):
     source: Name = Field(description="Source of the prices it was computed from.")
     code_version: Name = Field(description="Hash of the code that computed it.")
     computed_at: Stamp = Field(default=None, description="When it was computed.")
+
+
+class SimulatorGrade(Row):
+    """How real the worlds of a simulator are, judged by the prices it learned from."""
+
+    table: ClassVar[str] = "derived.realism"
+    key: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: Name = Field(description="Hash of the simulator, its parameters, the prices, the code and the card.")
+    simulator: Name = Field(description="Key in SIMULATORS.")
+    params: dict[str, Any] = Field(description="Its parameters.")
+    snapshot_id: Name = Field(description="Content hash of the prices.")
+    code_version: Name = Field(description="The code that judged it.")
+    card: dict[str, Any] = Field(description="Seed and number of worlds of the realism card.")
+    grade: Literal["A", "B", "C", "D", "E", "F", "unknown"] = Field(description="The card's grade.")
+    why: str = Field(description="What is wrong with the worlds, or why they cannot be judged.")
+    judged: str = Field(description="By how many worlds of which history; empty where not judged.")
+    made_at: Stamp = Field(default=None, description="When it was judged.")

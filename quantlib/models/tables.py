@@ -80,8 +80,9 @@ def markdown() -> str:
     lines = [
         "# Tables",
         "",
-        "Written by `python -m quantlib.models` from the models in `quantlib/models`; do not edit. The tables of "
-        "strategies, reports and jobs are described in the database itself (`\\d+` in `workbench db shell`).",
+        "Written by `python -m quantlib.models` from the models in `quantlib/models`; do not edit. Other "
+        "tables, of strategies, reports and jobs, are described in the database itself (`\\d+` in "
+        "`workbench db shell`).",
         "",
         "Days are session dates in the exchange's own zone, moments have a zone. NULL is unknown, never a guess. "
         "A table that *keeps versions* changes no row: a change closes the current version and adds the next, so "

@@ -37,6 +37,7 @@ from quantlib.store.membership import read_members
 from quantlib.store.panels import read_panel
 from quantlib.store.payloads import PayloadRecord, last_fetched, list_payloads, read_payload, save_payload
 from quantlib.store.quarantine import count_quarantine, quarantine, read_quarantine
+from quantlib.store.realism import RealismRecord, read_realism, save_realism
 from quantlib.store.records import (
     RecommendationRecord,
     ReportRecord,
@@ -65,6 +66,7 @@ __all__ = [
     "REPAIRS",
     "IngestRecord",
     "PayloadRecord",
+    "RealismRecord",
     "RecommendationRecord",
     "ReportRecord",
     "RunRecord",
@@ -95,6 +97,7 @@ __all__ = [
     "read_panel",
     "read_payload",
     "read_quarantine",
+    "read_realism",
     "read_recommendations",
     "read_repairs",
     "read_report",
@@ -109,6 +112,7 @@ __all__ = [
     "save_grades",
     "save_ingest",
     "save_payload",
+    "save_realism",
     "save_recommendations",
     "save_report",
     "save_runs",

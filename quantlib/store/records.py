@@ -235,7 +235,7 @@ def read_reports(store: Store) -> pd.DataFrame:
 
 
 def watermark(store: Store) -> str:
-    """Return a mark that changes whenever an ingest, check, repair, definition, run or report is stored, or a job ends.
+    """Return a mark that changes with every ingest, check, repair, definition, run, promotion, report and end of a job.
 
     What was read under the same mark holds.
     """
@@ -243,6 +243,7 @@ def watermark(store: Store) -> str:
     SELECT concat_ws('/', (SELECT max(id) FROM ops.ingest_log), (SELECT count(*) FROM strategies.runs),
                      (SELECT max(created_at) FROM strategies.runs),
                      (SELECT concat(count(*), ' ', max(changed_at)) FROM strategies.versions),
+                     (SELECT count(*) FROM strategies.promotions),
                      (SELECT count(*) FROM reports.reports), (SELECT max(used_at) FROM reports.reports),
                      (SELECT concat(count(*), ' ', max(found_at)) FROM market_data.bar_grades),
                      (SELECT concat(count(*), ' ', max(proposed_at), max(decided_at)) FROM market_data.repairs),

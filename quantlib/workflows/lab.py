@@ -131,8 +131,8 @@ class Trials(NamedTuple):
         tried = "1 definition" if self.definitions == 1 else f"{count(self.definitions)} definitions"
         made = "1 backtest" if self.backtests == 1 else f"{count(self.backtests)} backtests"
         return (
-            f"{tried} tried so far on these prices, in {made}. The best of many looks good by luck alone, and nothing "
-            "here corrects for that."
+            f"{tried} tried so far on these prices, in {made}. The best of many looks good by luck alone; the "
+            "checks count all trials of the same idea."
         )
 
 

@@ -11,19 +11,33 @@ from typing import Any
 
 import pandas as pd
 
+from quantlib.backtest.curves import BUCKETS
 from quantlib.backtest.sweep import sweep
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_result import SweepResult
+from quantlib.compute import Engine
 from quantlib.costs import AnyCosts, Costs, costs_record
 from quantlib.errors import DataError, QuantError, nearest
 from quantlib.store import RunRecord, read_runs, read_strategies, save_runs
 from quantlib.store.jobs import Queued
 from quantlib.strategies import Strategy, build
+from quantlib.types import Panel
+from quantlib.workflows.holdout import end_before_holdout
 from quantlib.workflows.jobs import start_job
+from quantlib.workflows.ledger import is_done, recorded, sets_recorded, sweep_trial
+from quantlib.workflows.logged import Logged
 from quantlib.workflows.provenance import code_version, content_id
-from quantlib.workflows.research import definition, remember_strategy, shared_panel, stored_run, tags_of
+from quantlib.workflows.research import shared_panel
+from quantlib.workflows.run_records import (
+    best_sets,
+    costs_from,
+    definition,
+    idea_of,
+    remember_strategy,
+    stored_run,
+    tags_of,
+)
 from quantlib.workflows.session import Session
-from quantlib.workflows.tracking import Logged
 from quantlib.workflows.trading_costs import usual_costs
 
 METRICS = ("total_return", "cagr", "volatility", "sharpe_ratio", "max_drawdown")
@@ -72,6 +86,8 @@ def start_sweep(
     start: date | None = None,
     costs: Costs | None = None,
     sample: int | None = None,
+    idea: str | None = None,
+    open_holdout: bool = False,
     reason: str = "asked for",
 ) -> Queued:
     """Return the number of the job that will run a strategy for every set of a grid, or for a sample of them.
@@ -83,7 +99,8 @@ def start_sweep(
     DataError
         There are more sets than are kept, or than can be counted.
     """
-    return start_job(session, "sweep", sweep_args(strategy, grid, name, start, costs, sample), reason=reason)
+    args = sweep_args(strategy, grid, name, start, costs, sample, idea or session.idea, open_holdout)
+    return start_job(session, "sweep", args, reason=reason)
 
 
 def sweep_args(
@@ -93,6 +110,8 @@ def sweep_args(
     start: date | None = None,
     costs: Costs | None = None,
     sample: int | None = None,
+    idea: str | None = None,
+    open_holdout: bool = False,
 ) -> dict[str, Any]:
     """Return the arguments of the task "sweep", checked as far as it goes without prices."""
     sets = prod(Grid.of(strategy, grid).shape)
@@ -100,7 +119,8 @@ def sweep_args(
         raise DataError(f"The grid has {sets:.3g} sets, too many to count. Give fewer values.")
     if min(sets, sample or sets) > MOST:
         raise DataError(f"The grid has {sets:,} sets; at most {MOST:,} are kept. Give fewer values, or draw a sample.")
-    given = {"name": name, "start": None if start is None else start.isoformat(), "sample": sample}
+    given: dict[str, Any] = {"name": name, "start": None if start is None else start.isoformat(), "sample": sample}
+    given |= {"idea": idea, "open_holdout": open_holdout or None}
     return {
         "family": strategy.family,
         "params": strategy.model_dump(mode="json"),
@@ -119,9 +139,13 @@ def sweep_strategy(
     start: date | None = None,
     costs: AnyCosts | None = None,
     sample: int | None = None,
+    open_holdout: bool = False,
+    engine: Engine = "threads",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> StoredSweep:
-    """Return a sweep over all stored prices, stored and logged; the same sweep on the same data is made once.
+    """Return a sweep over stored prices, stored, logged and counted; the same sweep on the same data is made once.
+
+    Its sets are choices, so they are made on what comes before the hold-out unless that is opened.
 
     Parameters
     ----------
@@ -133,12 +157,23 @@ def sweep_strategy(
         None takes the defaults of each symbol's kind of instrument.
     sample
         How many sets to draw from the grid, with the session's seed.
+    open_holdout
+        Whether to use the hold-out too; that is counted.
+    engine
+        Where the sets are run.
     on_progress
         Called with (sets done, all sets).
+
+    Raises
+    ------
+    DataError
+        The span lies in the hold-out, which is not opened.
     """
+    if engine == "ray" and session.origin != "pipeline":
+        session = session.asked(origin="ray")
     costs = usual_costs(session, strategy.inputs) if costs is None else costs
     name, seed = name or strategy.title, session.settings.seed
-    panel = shared_panel(session, strategy.inputs, start)
+    panel = shared_panel(session, strategy.inputs, start, None if open_holdout else end_before_holdout(session, start))
     key = {
         "strategy": strategy.id,
         "grid": _pairs(grid),
@@ -149,26 +184,63 @@ def sweep_strategy(
         "code": code_version(),
     }
     run_id = content_id("sweep", key)
-    if (made := stored_run(session, run_id)) is not None:
-        return _read(session, made, strategy)
-    found = sweep(
-        strategy, grid, panel, costs=costs, metrics=METRICS, sample=sample, seed=seed, on_progress=on_progress
-    )
+    content = {"grid": key["grid"], "sample": sample, "seed": seed}
+    parent = sweep_trial(session, "sweep", strategy, panel, name=name, costs=costs, content=content)
+    if (made := stored_run(session, run_id)) is not None and is_done(session, parent):
+        with recorded(session, parent):  # asked for once more
+            return _read(session, made, strategy)
+    space = Grid.of(strategy, grid)
+    with sets_recorded(session, parent, space, panel) as (running, tried):
+        sets = [space.at(place) for place in space.drawn(sample, seed).tolist()]
+        tried.begin(sets)
+        found = sweep(
+            strategy,
+            grid,
+            panel,
+            costs=costs,
+            metrics=METRICS,
+            curves=BUCKETS,
+            sample=sample,
+            seed=seed,
+            engine=engine,
+            on_progress=on_progress,
+            on_found=tried.found,
+        )
+        stored = _store(session, run_id, name, found, panel, key, start, tried.done)
+        running.run_id, running.mlflow_run_id = run_id, stored
+    return StoredSweep(run_id, name, strategy, found, panel.index[-1].date(), costs, start, panel.source)
+
+
+def _store(
+    session: Session,
+    run_id: str,
+    name: str,
+    found: SweepResult,
+    panel: Panel,
+    key: Mapping[str, Any],
+    start: date | None,
+    trials: Sequence[str],
+) -> str:
+    """Return the run in MLflow of a sweep, logged and stored: its table, and the growth of all sets as one file."""
+    strategy = found.grid.strategy
     # Over few sessions no Sharpe ratio is known, and then no set is the best.
     best = found.best() if found.table["sharpe_ratio"].notna().any() else pd.Series(dtype=float)
     params = {
-        "name": name, "grid": key["grid"], "sample": sample, "costs": costs_record(costs), "source": panel.source,
+        "name": name, "grid": key["grid"], "sample": key["sample"], "costs": key["costs"], "source": panel.source,
         "start": None if start is None else start.isoformat(), "tried": found.n_tried, "data_grade": panel.grade,
     }  # fmt: skip
     mlflow_run_id = session.tracker.log(
         Logged(
             name=f"{name}, {found.n_tried} sets",
             kind="sweep",
-            params={"strategy_id": strategy.id, "seed": seed, **params},
+            idea=idea_of(session, strategy),
+            params={"strategy_id": strategy.id, "seed": key["seed"], **params},
             metrics={f"best_{metric}": float(best[metric]) for metric in METRICS if metric in best},
             tags=tags_of(panel, strategy),
             texts={"strategy.json": definition(strategy)},
-            frames={"sweep.csv": found.table, "invalid.csv": found.invalid},
+            frames={"sweep.csv": found.table, "invalid.csv": found.invalid, **_curves(found, panel, trials)},
+            data=panel,
+            children=best_sets(found, trials),
         )
     )
     remember_strategy(session, name, strategy)
@@ -179,13 +251,18 @@ def sweep_strategy(
         as_of=panel.index[-1].date(),
         snapshot_id=panel.snapshot_id,
         code_version=code_version(),
-        seed=seed,
+        seed=key["seed"],
         params=params,
         metrics={"table": _columns(found.table), "invalid": _columns(found.invalid), "asked": found.asked},
         mlflow_run_id=mlflow_run_id,
     )
     save_runs(session.store, [record])
-    return StoredSweep(run_id, name, strategy, found, panel.index[-1].date(), costs, start, panel.source)
+    return mlflow_run_id
+
+
+def _curves(found: SweepResult, panel: Panel, trials: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Return the growth of all sets as a file of one row a set, under the ids of its trials."""
+    return {} if found.traces is None else {"curves.parquet": found.traces.frame(panel.index, trials)}
 
 
 def sweeps(
@@ -237,7 +314,7 @@ def _read(session: Session, record: RunRecord, strategy: Strategy | None = None)
         table = pd.DataFrame(record.metrics["table"])[[*varied, *METRICS]].astype(dict.fromkeys(METRICS, "float64"))
         invalid = pd.DataFrame(record.metrics["invalid"])[[*varied, "reason"]]
         result = SweepResult(table, invalid, METRICS, int(record.metrics["asked"]), grid)
-        name, costs, start = record.params["name"], _costs(record.params["costs"]), record.params["start"]
+        name, costs, start = record.params["name"], costs_from(record.params["costs"]), record.params["start"]
         since = None if start is None else date.fromisoformat(start)
         return StoredSweep(record.id, name, strategy, result, record.as_of, costs, since, record.params["source"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -245,11 +322,6 @@ def _read(session: Session, record: RunRecord, strategy: Strategy | None = None)
             f"Sweep {record.id!r} was stored in another form and cannot be read ({type(error).__name__}: {error}). "
             "Make it again."
         ) from error
-
-
-def _costs(record: Mapping[str, Any]) -> AnyCosts:
-    """Return costs from what `costs_record` made of them."""
-    return Costs(**record) if set(record) <= set(Costs.model_fields) else {s: Costs(**own) for s, own in record.items()}
 
 
 def _pairs(grid: Mapping[str, Sequence[Any]]) -> list[tuple[str, list[Any]]]:

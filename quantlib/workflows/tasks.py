@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -54,6 +54,40 @@ class SweepArgs(Args):
     start: date | None = Field(default=None, description="First session; the first there is if None.")
     costs: Costs | None = Field(default=None, description="Costs of trading; the defaults if None.")
     sample: int | None = Field(default=None, ge=1, description="How many sets to draw; all if None.")
+    idea: str | None = Field(default=None, description="What its trials are of; the strategy's family if None.")
+    open_holdout: bool = Field(default=False, description="Whether to use the hold-out too; that is counted.")
+
+
+class ValidateArgs(Args):
+    """Arguments of a validation, as `quantlib.workflows.validating.validation_args` makes them."""
+
+    family: str = Field(description="Key of STRATEGIES.")
+    params: dict[str, Any] = Field(description="The definition.")
+    name: str | None = Field(default=None, description="What people call it; the family's title if None.")
+    start: date | None = Field(default=None, description="First session; the first there is if None.")
+    costs: Costs | None = Field(default=None, description="Costs of trading; the defaults if None.")
+    cash: float = Field(default=1_000_000.0, gt=0.0, description="What the account begins with.")
+    lag: int = Field(default=1, ge=1, le=20, description="Sessions from a decision to its fill.")
+    idea: str | None = Field(default=None, description="What its trials are of; the strategy's family if None.")
+    open_holdout: bool = Field(default=False, description="Whether to use the hold-out too; that is counted.")
+
+
+class TrainArgs(Args):
+    """Arguments of training a model, checked by `quantlib.workflows.learn.start_training`."""
+
+    name: str = Field(description="What it is registered under.")
+    symbols: tuple[str, ...] = Field(min_length=1, description="What to learn from.")
+    model: str = Field(default="logistic", description="Key of MODELS.")
+    target: str = Field(default="direction", description="Key of TARGETS.")
+    features: tuple[str, ...] = Field(default=("own", "calendar"), description="Keys of FEATURES.")
+    scheme: str = Field(default="walk_forward", description="Key of SCHEMES.")
+    horizon: int = Field(default=5, ge=1, description="Sessions a label looks ahead.")
+    every: int | None = Field(default=None, ge=1, description="Train on every so many-th session.")
+    tune: int = Field(default=0, ge=0, description="Sets of parameters to try before.")
+    worlds: str | None = Field(default=None, description="Key of SIMULATORS, to learn from its worlds too.")
+    calibrate: Literal["isotonic", "sigmoid"] | None = Field(default=None, description="Put probabilities right.")
+    idea: str | None = Field(default=None, description="What it is a trial of; the target if None.")
+    open_holdout: bool = Field(default=False, description="Whether to use the hold-out too; that is counted.")
 
 
 @dataclass(frozen=True)
@@ -246,18 +280,46 @@ def _sweep(session: Session, args: SweepArgs, progress: Progress) -> Outcome:
     from quantlib.workflows.sweeping import sweep_strategy  # noqa: PLC0415 - as above
 
     done = sweep_strategy(
-        session,
+        session.asked(idea=args.idea),
         build(args.family, args.params),
         dict(args.grid),
         name=args.name,
         start=args.start,
         costs=args.costs,
         sample=args.sample,
+        open_holdout=args.open_holdout,
+        engine=session.settings.engine,
         on_progress=lambda sets, of: progress(sets, of, "Run every set"),
     )
     tried, refused = done.result.n_tried, len(done.result.invalid)
     left = f"; {refused} refused" if refused else ""
     return Outcome(f"{tried:,} sets of {done.name} tried{left}. Kept as {done.id}.")
+
+
+def _validate(session: Session, args: ValidateArgs, progress: Progress) -> Outcome:
+    from quantlib.strategies import build  # noqa: PLC0415 - as above
+    from quantlib.workflows.validating import validate_strategy  # noqa: PLC0415 - as above
+
+    done = validate_strategy(
+        session.asked(idea=args.idea),
+        build(args.family, args.params),
+        name=args.name,
+        start=args.start,
+        costs=args.costs,
+        cash=args.cash,
+        lag=args.lag,
+        open_holdout=args.open_holdout,
+        on_progress=lambda percent, of: progress(percent, of, "Ask every question"),
+    )
+    return Outcome(f"{done.card.name}: {done.card.edge}. {done.card.sentence} Kept as {done.id}.")
+
+
+def _train(session: Session, args: TrainArgs, progress: Progress) -> Outcome:
+    from quantlib.workflows.learn import train_model  # noqa: PLC0415 - as above
+
+    settings = args.model_dump(exclude={"follow", "idea", "symbols"})
+    made = train_model(session.asked(idea=args.idea), args.symbols, **settings, on_progress=progress)
+    return Outcome(f"Version {made.version.version} of {made.version.name}, the candidate. {made.verdict}")
 
 
 def _changed(session: Session, task: str, args: StepArgs, besides: str = "") -> tuple[str, str]:
@@ -284,4 +346,6 @@ TASKS: dict[str, Task] = {
     "pipeline": Task("Run and validate strategies", StepArgs, _pipeline, lambda _: "pipeline", then="report"),
     "report": Task("Write the report", StepArgs, _report, lambda _: "report"),
     "sweep": Task("Sweep parameters", SweepArgs, _sweep, lambda _: "sweep"),
+    "train": Task("Train a model", TrainArgs, _train, lambda _: "train"),
+    "validate": Task("Validate a strategy", ValidateArgs, _validate, lambda _: "validate"),
 }

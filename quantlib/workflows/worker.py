@@ -54,7 +54,7 @@ def run_worker(session: Session, *, concurrency: int = 1, pace: Pace | None = No
 
     def run(one: RunningJob) -> None:
         # A new session for each: the universe's file may have changed since the last one.
-        run_job(Session(session.settings, session.store), one, say=tell)
+        run_job(Session(session.settings, session.store, "worker"), one, say=tell)
 
     def look() -> None:
         for line in tick(session, utc_now()):

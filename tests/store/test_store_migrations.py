@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from urllib.parse import urlsplit, urlunsplit
 
 import pandas as pd
@@ -19,6 +19,7 @@ from database import Database
 from quantlib.store import Store, coverage, embedded, migrations, read_panel
 from quantlib.store.address import read_address
 from quantlib.store.migrations.versions import r0001_foundation
+from quantlib.store.trials import count_trials, read_openings, read_trials, trial_id
 
 SCHEMAS = {"raw", "market_data", "events", "macro", "derived", "strategies", "execution", "reports", "ops"}
 
@@ -143,3 +144,52 @@ def test_bars_of_an_older_schema_are_read_as_before(
             pd.Timestamp("2024-01-02"): 9.0,
         }
         assert read_panel(store, "KO", as_of="2024-01-02").frame()["KO"].tolist() == [8.0]
+
+
+RUNS = """
+INSERT INTO strategies.definitions (id, family, params) VALUES ('pair-1', 'pair', '{"y": "KO", "x": "PEP"}');
+INSERT INTO strategies.runs (id, kind, strategy_id, as_of, snapshot_id, code_version, params, metrics, created_at)
+VALUES
+    ('b1', 'backtest', 'pair-1', '2022-12-28', 's1', 'c1',
+     '{"name": "My pair", "costs": {"KO": {"commission_bps": 1.0}}, "cash": 1000000.0, "lag": 1, "source": "sample"}',
+     '{"sharpe_ratio": 1.0}', '2026-01-01Z'),
+    ('b2', 'backtest', 'pair-1', '2022-12-28', 's1', 'c2',
+     '{"name": "Other code", "costs": {"KO": {"commission_bps": 1.0}}, "cash": 1000000.0, "lag": 1}', '{}',
+     '2026-02-01Z'),
+    ('b3', 'backtest', 'pair-1', '2022-12-28', 's1', 'c2',
+     '{"costs": {"KO": {"commission_bps": 1.0}}, "cash": 1000000.0, "lag": 2}', '{}', '2026-02-02Z'),
+    ('sim', 'simulation', 'pair-1', '2022-12-28', 's1', 'c1', '{}', '{}', '2026-01-01Z'),
+    ('odd', 'backtest', NULL, '2022-12-28', 's1', 'c1', '{}', '{}', '2026-01-01Z'),
+    ('m1', 'model', NULL, '2022-12-28', 's2', 'c1', '{"model": "logistic", "horizon": 5, "verdict": "No."}', '{}',
+     '2026-01-03Z'),
+    ('sw', 'sweep', 'pair-1', '2020-12-28', 's3', 'c1', '{"name": "My pair", "grid": [["entry", [1, 2]]], "lag": 1}',
+     '{"table": {"entry": [1, 2], "sharpe_ratio": [0.5, null]}, "invalid": {"entry": []}, "asked": 2}', '2026-01-02Z'),
+    ('sw2', 'sweep', 'pair-1', '2020-12-28', 's3', 'c1', '{"grid": {"entry": [1, 2]}}', '{}', '2026-01-02Z');
+"""
+
+
+def test_runs_of_an_older_schema_become_trials_of_the_past(
+    fresh: str, monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(read_address(fresh)))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "HEAD", "r0005")
+        migrations.upgrade(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(RUNS)
+    engine.dispose()
+    with Store.connect(fresh, database.home) as store:
+        assert count_trials(store) == {"direction": 1, "pair": 4}
+        found = read_trials(store)
+        assert sorted(found["kind"]) == ["backtest", "backtest", "model", "set", "set", "sweep"]
+        assert set(found["origin"]) == {"unknown"}
+        one = found.iloc[-1]
+        key = {"idea": "pair", "strategy": "pair-1", "snapshot": "s1", "cash": 1_000_000.0, "lag": 1}
+        assert one["id"] == trial_id({**key, "costs": {"KO": {"commission_bps": 1.0}}}), "asked again it is the same"
+        assert (one["times"], one["title"], one["run_id"]) == (2, "My pair", "b1")
+        assert one["last_at"] > one["began_at"] == pd.Timestamp("2026-01-01", tz="UTC")
+        sets = found[found["kind"] == "set"]
+        assert set(sets["params"]) == {'{"entry": 1}', '{"entry": 2}'}
+        assert set(sets["parent"]) == set(found.loc[found["kind"] == "sweep", "id"])
+        budget = read_openings(store, "pair", date(2022, 1, 1))
+        assert (budget.openings, budget.unknown) == (0, 2)

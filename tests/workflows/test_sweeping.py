@@ -27,7 +27,9 @@ GRID = {"slow": [50, 80], "fast": [5, 10, 60]}
 
 def test_a_sweep_is_stored_once_with_the_numbers_of_its_runs(lab: Session) -> None:
     told: list[tuple[int, int]] = []
-    made = sweep_strategy(lab, KO, GRID, name="Coke", on_progress=lambda done, of: told.append((done, of)))
+    made = sweep_strategy(
+        lab, KO, GRID, name="Coke", open_holdout=True, on_progress=lambda done, of: told.append((done, of))
+    )
     assert told[-1] == (6, 6)
     assert (made.result.n_tried, len(made.result.invalid), made.result.done) == (5, 1, True)
     assert "shorter than the slow one" in made.result.invalid["reason"].iloc[0]
@@ -36,7 +38,9 @@ def test_a_sweep_is_stored_once_with_the_numbers_of_its_runs(lab: Session) -> No
     for metric in ("total_return", "sharpe_ratio", "max_drawdown"):
         assert row[metric] == pytest.approx(alone[metric], rel=1e-9)
 
-    again = sweep_strategy(lab, KO, GRID, name="Coke", on_progress=lambda *_: pytest.fail("It is stored already."))
+    again = sweep_strategy(
+        lab, KO, GRID, name="Coke", open_holdout=True, on_progress=lambda *_: pytest.fail("It is stored already.")
+    )
     assert again.id == made.id
     assert again.result.parameters == ("slow", "fast"), "in the order that was asked for"
     np.testing.assert_array_equal(again.result.table, made.result.table)
@@ -84,7 +88,7 @@ def test_a_sweep_keeps_what_it_ran_on(lab: Session) -> None:
 
 def test_over_too_few_sessions_for_a_sharpe_ratio_nothing_is_lost(lab: Session) -> None:
     short = MACross(universe=("PEP",), fast=10, slow=50)
-    made = sweep_strategy(lab, short, {"fast": [5, 10, 60]}, start=date(2022, 12, 1))
+    made = sweep_strategy(lab, short, {"fast": [5, 10, 60]}, start=date(2022, 12, 1), open_holdout=True)
     assert made.result.table["sharpe_ratio"].isna().all()
     assert (made.result.n_tried, len(made.result.invalid)) == (2, 1)
     stored = sweep_result(lab, made.id)
