@@ -13,15 +13,17 @@ from quantlib.backtest import WorldsResult
 from quantlib.charts.numbers import interval, percent
 from quantlib.errors import DataError
 from quantlib.reports.types import Recommendation, Report
-from quantlib.simulators import USUAL
+from quantlib.simulators import SIMULATORS, USUAL
 from quantlib.store import coverage, read_report, read_reports, touch_report
 from quantlib.strategies import Strategy
 from quantlib.types import DateLike, as_date
 from quantlib.workflows.definitions import daily
 from quantlib.workflows.events import load_events
+from quantlib.workflows.grading import grade_of
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.learn import train_models
 from quantlib.workflows.provenance import code_version, content_id
+from quantlib.workflows.registry import Champion, champions
 from quantlib.workflows.reporting import build_report, export_report, store_report
 from quantlib.workflows.research import (
     backtest_strategy,
@@ -63,14 +65,18 @@ class PipelineResult:
     path: Path
 
     @property
-    def rows(self) -> list[tuple[str, str, str, str]]:
-        """The recommendations as a table of text: strategy, what to do, expected value, chance of a loss."""
+    def rows(self) -> list[tuple[str, str, str, str, str]]:
+        """The recommendations as a table of text: strategy, what to do, expected value, chance of a loss, grade.
+
+        The grade is that of the worlds which the two numbers before it come from.
+        """
         return [
             (
                 r.name,
                 r.headline,
                 interval(r.expected_value, r.ev_low, r.ev_high, signed=True),
                 percent(r.probability_of_loss, 0),
+                r.grade,
             )
             for r in self.recommendations
         ]
@@ -109,10 +115,13 @@ def run_pipeline(
     if as_of is not None:
         as_date(as_of, "as_of")
     tell = on_progress or (lambda stage, done, total: None)
+    session = session.asked(origin="pipeline")  # what it tries is no person's choice
     ensure_sample(session, on_progress=lambda done, total, _: tell("Load the sample", done, total))
     load_events(session)
     source = choose_source(session)
-    usable, end, skipped = _usable(session, strategies or daily(session), source, as_of)
+    crowned = champions(session)
+    # A champion decides for its name, whatever was saved under it since.
+    usable, end, skipped = _usable(session, strategies or _led(daily(session), crowned), source, as_of)
     settings = session.settings
     panels = {name: load_panel(session, s.inputs, end=end, as_of=as_of) for name, s in usable.items()}
     report_id = content_id(
@@ -123,6 +132,7 @@ def run_pipeline(
             # A doubt that is raised or settled changes what the report must say about the same prices.
             "doubts": sorted({tuple(map(str, flag)) for panel in panels.values() for flag in panel.flags}),
             "strategies": {name: s.id for name, s in usable.items()},
+            "champions": {name: crowned[name].version for name in usable if name in crowned},
             "code": code_version(),
             "seed": settings.seed,
             "worlds": settings.worlds,
@@ -143,6 +153,7 @@ def run_pipeline(
             tell("Run and validate strategies", i, len(usable))
             runs[name] = backtest_strategy(session, strategy, name=name, as_of=as_of, end=end)
         tell("Run and validate strategies", len(usable), len(usable))
+        _grade(session, usable, as_of, end, tell)
         for name, strategy in usable.items():
             worlds[name] = _worlds(session, name, strategy, as_of, end, tell)
         symbols = sorted({s for strategy in usable.values() for s in strategy.symbols})
@@ -153,6 +164,7 @@ def run_pipeline(
                 symbols,
                 as_of=as_of,
                 end=end,
+                open_holdout=True,  # what is learned here speaks of today and chooses nothing
                 on_progress=lambda done, total: tell("Train the baseline models", done, total),
             )
         else:
@@ -182,6 +194,12 @@ MODEL_SESSIONS = 1800
 FEWEST_SESSIONS = 61
 #: A strategy whose prices end this many weekdays before the others' is left out rather than holding them back.
 MOST_DAYS_BEHIND = 5
+
+
+def _led(strategies: Mapping[str, Strategy], crowned: Mapping[str, Champion]) -> dict[str, Strategy]:
+    """Return definitions by name, each with a champion as that champion defines it."""
+    of = {name: one.strategy for name, one in crowned.items()}
+    return {name: of.get(name) or strategy for name, strategy in strategies.items()}
 
 
 def _usable(
@@ -215,6 +233,18 @@ def _usable(
         way = "Load prices with `workbench ingest`." if as_of is None else "Choose a later date, or load more prices."
         raise DataError(f"No strategy can be run: {' '.join(skipped)} {way}")
     return {name: strategies[name] for name in ends}, min(ends.values()), skipped
+
+
+def _grade(
+    session: Session, usable: Mapping[str, Strategy], as_of: DateLike | None, end: pd.Timestamp, tell: Progress
+) -> None:
+    """Grade the worlds that the strategies are about to live in, so that the grades are there beside the numbers."""
+    for i, strategy in enumerate(usable.values()):
+        panel = shared_panel(session, strategy.inputs, None, end, as_of)
+        for k, simulator in enumerate(USUAL):
+            tell("Compare worlds with history", i * len(USUAL) + k, len(usable) * len(USUAL))
+            grade_of(session, SIMULATORS[simulator](), panel)
+    tell("Compare worlds with history", len(usable) * len(USUAL), len(usable) * len(USUAL))
 
 
 def _worlds(

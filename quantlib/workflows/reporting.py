@@ -15,7 +15,7 @@ from quantlib.grades import worst
 from quantlib.reports.doubts import caution, doubt_sentences
 from quantlib.reports.recommend import recommend, recommendation_figures
 from quantlib.reports.render import render_html
-from quantlib.reports.types import Provenance, Report
+from quantlib.reports.types import Provenance, Report, VersionUsed
 from quantlib.simulators import SIMULATORS, USUAL
 from quantlib.sources import SOURCES
 from quantlib.store import (
@@ -28,7 +28,9 @@ from quantlib.store import (
     touch_report,
 )
 from quantlib.types import DateLike, as_date
+from quantlib.workflows.grading import grade_of
 from quantlib.workflows.provenance import code_version, content_id
+from quantlib.workflows.registry import Champion, champions
 from quantlib.workflows.research import StrategyRun, data_label
 from quantlib.workflows.session import Session
 from quantlib.workflows.tear_sheet import TearSheet
@@ -44,6 +46,8 @@ def build_report(
 ) -> Report:
     """Return the report on some backtests and their simulated worlds, by strategy name.
 
+    How real the worlds are is asked of simulators with their default parameters.
+
     Parameters
     ----------
     source
@@ -52,6 +56,7 @@ def build_report(
         The last session whose close was known.
     """
     recommendations, figures = [], {}
+    crowned = champions(session)
     for name, run in runs.items():
         explanation = run.strategy.explain(run.panel)
         holding = holding_beside(run.panel.select(run.strategy.symbols), run.result, costs=run.costs)
@@ -65,8 +70,10 @@ def build_report(
             run.verdict,
             worlds[name],
             costs=run.costs,
+            grades={w.simulator: grade_of(session, SIMULATORS[w.simulator](), run.panel) for w in worlds[name]},
             fragility=sheet.fragility(),
             data_note=" ".join(filter(None, [SOURCES[source].note, run.hindsight, caution(run.panel.grade)])),
+            version=_version(run, crowned.get(name)),
         )
         recommendations.append(recommendation)
         figures[run.strategy.id] = {
@@ -100,6 +107,18 @@ def build_report(
         data_grade=worst(run.panel.grade for run in runs.values()),
         data_doubts=doubt_sentences(flag for run in runs.values() for flag in run.panel.flags),
         data_hindsight=_hindsight(session, [run for run in runs.values() if run.hindsight]),
+    )
+
+
+def _version(run: StrategyRun, champion: Champion | None) -> VersionUsed | None:
+    """Return the champion that a run is of; None where it is of another definition."""
+    if champion is None or champion.strategy_id != run.strategy.id:
+        return None
+    return VersionUsed(
+        name=champion.name,
+        version=champion.version,
+        since=champion.since.date(),
+        mlflow_run_id=champion.mlflow_run_id,
     )
 
 

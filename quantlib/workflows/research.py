@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -13,17 +12,28 @@ from quantlib.costs import AnyCosts, costs_record
 from quantlib.errors import ConfigError, DataError, nearest
 from quantlib.simulators import SIMULATORS, Simulator
 from quantlib.sources import SOURCES
-from quantlib.store import RunRecord, coverage, read_panel, read_runs, read_strategies, save_runs, save_strategies
+from quantlib.store import RunRecord, coverage, read_panel, save_runs
 from quantlib.store.canonical import FRESH_DAYS, LONG_DAYS
 from quantlib.strategies import Strategy
 from quantlib.strategies.fitting import check_symbols
 from quantlib.types import DateLike, Panel
 from quantlib.validation import Verdict, validate
-from quantlib.workflows.definitions import daily, record_of
+from quantlib.workflows.definitions import daily
+from quantlib.workflows.grading import grade_of
+from quantlib.workflows.ledger import backtest_trial, recorded, trials_of
+from quantlib.workflows.logged import Logged
 from quantlib.workflows.provenance import code_version, content_id
+from quantlib.workflows.run_records import (
+    definition,
+    idea_of,
+    logged_backtest,
+    remember_strategy,
+    stored_run,
+    tags_of,
+    terms_of,
+)
 from quantlib.workflows.session import Session
-from quantlib.workflows.tracking import Logged
-from quantlib.workflows.trading_costs import costs_by_field, usual_costs
+from quantlib.workflows.trading_costs import usual_costs
 
 
 @dataclass(frozen=True)
@@ -174,10 +184,10 @@ def backtest_strategy(
     cash: float = 1_000_000.0,
     lag: int = 1,
 ) -> StrategyRun:
-    """Return the strategy's backtest up to a date, stored in the database and logged to MLflow.
+    """Return the strategy's backtest up to a date, stored in the database, logged to MLflow and counted as a trial.
 
     The same strategy on the same data with the same costs and code is the same run: it is computed again where
-    needed, but stored and logged once.
+    needed, but stored and logged once, and counted once.
 
     Parameters
     ----------
@@ -196,9 +206,31 @@ def backtest_strategy(
     costs = usual_costs(session, strategy.inputs) if costs is None else costs
     name = name or strategy.title
     panel = shared_panel(session, strategy.inputs, start, end, as_of)
+    with recorded(
+        session, backtest_trial(session, strategy, panel, name=name, costs=costs, cash=cash, lag=lag)
+    ) as trial:
+        run = _run(session, name, strategy, panel, costs, cash, lag, as_of)
+        trial.result, trial.run_id, trial.mlflow_run_id = run.result, run.run_id, run.mlflow_run_id
+    return run
+
+
+def _run(
+    session: Session,
+    name: str,
+    strategy: Strategy,
+    panel: Panel,
+    costs: AnyCosts,
+    cash: float,
+    lag: int,
+    as_of: DateLike | None,
+) -> StrategyRun:
+    """Return a backtest, stored and logged where it is new."""
     result = run_strategy(strategy, panel, costs=costs, cash=cash, lag=lag, name=name)
     metrics = result.summary(seed=session.settings.seed)
-    verdict = validate(strategy, panel, costs=costs, cash=cash, lag=lag, result=result, seed=session.settings.seed)
+    verdict = validate(
+        strategy, panel, costs=costs, cash=cash, lag=lag, result=result, seed=session.settings.seed,
+        trials=trials_of(session, idea_of(session, strategy)),
+    )  # fmt: skip
     key = {
         "strategy": strategy.id,
         "snapshot": panel.snapshot_id,
@@ -213,7 +245,10 @@ def backtest_strategy(
     biased, known = hindsight(session, panel), stored_run(session, run_id)
     mlflow_run_id = known.mlflow_run_id if known else None
     if known is None or not session.tracker.exists:
-        logged = _as_logged(session, name, strategy, panel, costs, result, metrics, verdict)
+        seed = session.settings.seed
+        terms = terms_of(strategy, panel, costs, cash=cash, lag=lag, seed=seed, as_of=as_of)
+        idea = idea_of(session, strategy)
+        logged = logged_backtest(name, strategy, panel, result, metrics, verdict, terms, idea=idea, biased=biased)
         mlflow_run_id = session.tracker.log(logged)
         remember_strategy(session, name, strategy)
         save_runs(
@@ -270,7 +305,9 @@ def simulate_strategy(
     costs: AnyCosts | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> WorldsResult:
-    """Return how the strategy fares over its next sessions in simulated worlds; stored and logged.
+    """Return how the strategy fares over its next sessions in simulated worlds; stored and logged with their grade.
+
+    How real the worlds are, `quantlib.workflows.grading.grade_of` says; it is computed here where it is not known yet.
 
     Parameters
     ----------
@@ -295,7 +332,8 @@ def simulate_strategy(
     params["data_grade"] = panel.grade
     key = {"strategy": strategy.id, "snapshot": panel.snapshot_id, "code": code_version(), "seed": seed, **params}
     run_id = content_id("simulation", key)
-    params["selection_biased"] = bool(hindsight(session, panel))
+    grade = grade_of(session, simulator, panel)
+    params |= {"selection_biased": bool(hindsight(session, panel)), "realism": grade.letter}
     if stored_run(session, run_id) is None or not session.tracker.exists:
         low, high = worlds.mean_interval
         metrics = {
@@ -310,13 +348,14 @@ def simulate_strategy(
         logged = Logged(
             name=f"{name or strategy.title} in {simulator.title}",
             kind="simulation",
+            idea=idea_of(session, strategy),
             params={"strategy_id": strategy.id, "seed": seed, **params},
             metrics=metrics,
-            tags=tags_of(panel, strategy),
+            tags={**tags_of(panel, strategy), "realism": grade.letter},
             frames={"outcomes.csv": pd.DataFrame({"return": worlds.returns, "hold": worlds.hold})},
-            texts={"strategy.json": definition(strategy)},
-            strategy_code=strategy.source_code,
-            strategy_parameters=strategy.model_dump(mode="json"),
+            texts={"strategy.json": definition(strategy), "realism.txt": grade.sentence},
+            data=panel,
+            strategy=strategy,
         )
         mlflow_run_id = session.tracker.log(logged)
         remember_strategy(session, name or strategy.title, strategy)
@@ -334,67 +373,3 @@ def simulate_strategy(
         )
         save_runs(session.store, [record])
     return worlds
-
-
-def remember_strategy(session: Session, name: str, strategy: Strategy) -> None:
-    """Store a definition under its id; storing it again, under another name too, changes nothing."""
-    if strategy.id not in {record.id for record in read_strategies(session.store)}:
-        save_strategies(session.store, [record_of(strategy, name)])
-
-
-def definition(strategy: Strategy) -> str:
-    """Return a strategy's family and parameters as JSON text, enough to build it again."""
-    return json.dumps({"family": strategy.family, "params": strategy.model_dump(mode="json")}, indent=2)
-
-
-def stored_run(session: Session, run_id: str) -> RunRecord | None:
-    """Return the record of a run that was made before, or None."""
-    return next(iter(read_runs(session.store, id=run_id)), None)
-
-
-def tags_of(panel: Panel, strategy: Strategy | None = None) -> dict[str, str]:
-    """Return the labels every logged run carries: data snapshot, source, grade, code version, as-of date, strategy."""
-    tags = {"snapshot_id": panel.snapshot_id, "source": panel.source, "code_version": code_version()}
-    tags |= {"as_of": f"{panel.index[-1]:%Y-%m-%d}", "data_grade": panel.grade}
-    return tags if strategy is None else tags | {"strategy_id": strategy.id, "family": strategy.family}
-
-
-def _as_logged(
-    session: Session,
-    name: str,
-    strategy: Strategy,
-    panel: Panel,
-    costs: AnyCosts,
-    result: BacktestResult,
-    metrics: pd.DataFrame,
-    verdict: Verdict,
-) -> Logged:
-    numbers = {str(key): float(value) for key, value in metrics["value"].items()}
-    for bound in ("ci_low", "ci_high"):
-        numbers |= {f"{key}_{bound}": float(value) for key, value in metrics[bound].items()}
-    numbers |= {"final_equity": float(result.equity.iloc[-1]), "trades": float(len(result.trades))}
-    return Logged(
-        name=name,
-        kind="backtest",
-        params={
-            "strategy_id": strategy.id,
-            "seed": session.settings.seed,
-            **strategy.model_dump(mode="json"),
-            **costs_by_field(costs),
-            "selection_biased": bool(hindsight(session, panel)),
-        },
-        metrics=numbers,
-        tags={**tags_of(panel, strategy), "verdict": verdict.outcome},
-        texts={
-            "strategy.json": definition(strategy),
-            "verdict.txt": "\n".join([verdict.sentence, *(f"{c.outcome}: {c.sentence}" for c in verdict.checks)]),
-        },
-        frames={
-            "equity.csv": result.equity.to_frame(),
-            "weights.csv": result.weights,
-            "trades.csv": result.trades,
-            "metrics.csv": metrics,
-        },
-        strategy_code=strategy.source_code,
-        strategy_parameters=strategy.model_dump(mode="json"),
-    )

@@ -96,7 +96,9 @@ def mlflow_service(settings: Settings, host: str = "127.0.0.1", port: int | None
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PYTHONWARNINGS": "ignore",
     }
-    page = f"/#/experiments/{Tracker(settings.tracking_uri, settings.artifact_root).experiment_id}/runs"
+    # Made where it is not there yet, so that two processes do not set a fresh file up at once.
+    Tracker(settings.tracking_uri, settings.artifact_root).prepare()
+    page = "/#/experiments"
     return Service("MLflow UI", command, host, port, "WORKBENCH_MLFLOW_PORT", page, quiet)
 
 

@@ -1,10 +1,9 @@
-"""A strategy of a Python file as an MLflow model: logged as code, loaded and asked for its targets anywhere."""
+"""A strategy as an MLflow model: logged as code, loaded and asked for its targets anywhere quantlib is installed."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,45 +11,66 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from quantlib.errors import DataError
+from quantlib.strategies import STRATEGIES, Strategy, build
 from quantlib.strategies.from_file import load_source
 from quantlib.types import Panel
 
 if TYPE_CHECKING:
     from mlflow.pyfunc.model import PythonModel
 
-#: What MLflow runs to load such a model.
-CODE = '''"""The strategy beside this file, in artifacts/strategy.py; quantlib has to be installed."""
+MODEL_NAME = "strategy"
+"""What the model is called among those of a run."""
+#: What MLflow runs to load a strategy of a Python file.
+FILE_CODE = '''"""The strategy beside this file, in artifacts/strategy.py; quantlib has to be installed."""
 
 from quantlib.workflows.strategy_model import set_model
 
 set_model()
 '''
+#: What MLflow runs to load a strategy of a family.
+FAMILY_CODE = '''"""A definition of the family {family!r} by artifacts/parameters.json; quantlib has to be installed."""
+
+from quantlib.workflows.strategy_model import set_model
+
+set_model(family={family!r})
+'''
 #: What the logged models need to be loaded again, besides this module.
 REQUIREMENTS = [f"{name}=={version(name)}" for name in ("numpy", "pandas", "pydantic")]
 
 
-def log_strategy_model(mlflow: Any, text: str, parameters: Mapping[str, Any]) -> None:
-    """Log a strategy with the run under way, as the text of its file and its parameters; nothing is pickled."""
+def log_strategy_model(mlflow: Any, strategy: Strategy) -> str:
+    """Return the id of the model that a strategy was logged as with the run under way; nothing is pickled.
+
+    A definition of a family is a few lines that build it and its parameters as JSON; one of a Python file is the text
+    of that file and its parameters.
+    """
+    text = strategy.source_code
+    code = FILE_CODE if text else FAMILY_CODE.format(family=strategy.family)
+    parameters = json.dumps(strategy.model_dump(mode="json"), indent=2)
+    contents = {"parameters.json": parameters, "model.py": code, **({"strategy.py": text} if text else {})}
     with tempfile.TemporaryDirectory() as folder:
-        files = {name: Path(folder) / name for name in ("strategy.py", "parameters.json", "model.py")}
-        for file, content in zip(files.values(), (text, json.dumps(parameters, indent=2), CODE), strict=True):
-            file.write_text(content, encoding="utf-8")
-        mlflow.pyfunc.log_model(
-            name="strategy",
-            python_model=str(files["model.py"]),
-            artifacts={"strategy": str(files["strategy.py"]), "parameters": str(files["parameters.json"])},
+        for file, content in contents.items():
+            (Path(folder) / file).write_text(content, encoding="utf-8")
+        info = mlflow.pyfunc.log_model(
+            name=MODEL_NAME,
+            python_model=str(Path(folder) / "model.py"),
+            artifacts={Path(file).stem: str(Path(folder) / file) for file in contents if file != "model.py"},
             pip_requirements=REQUIREMENTS,
+            tags={"strategy_id": strategy.id, "family": strategy.family},
         )
+    return str(info.model_id)
 
 
-def set_model() -> None:
-    """Hand MLflow the model while it runs the code of one."""
+def set_model(family: str | None = None) -> None:
+    """Hand MLflow the model while it runs the code of one: of a family, or of the file beside it."""
+    if family is not None and family not in STRATEGIES:
+        build(family, {})  # says which there are
     import mlflow  # noqa: PLC0415  takes seconds
 
-    mlflow.models.set_model(_model())
+    mlflow.models.set_model(_model(family))
 
 
-def _model() -> PythonModel:
+def _model(family: str | None) -> PythonModel:
     from mlflow.pyfunc.model import PythonModel  # noqa: PLC0415  takes seconds
 
     class StrategyModel(PythonModel):  # type: ignore[misc]  # MLflow comes without types
@@ -58,8 +78,11 @@ def _model() -> PythonModel:
 
         def load_context(self, context: Any) -> None:
             """Load the strategy from the files beside the model."""
-            file = Path(context.artifacts["strategy"])
             parameters = json.loads(Path(context.artifacts["parameters"]).read_text(encoding="utf-8"))
+            if family is not None:
+                self.strategy = build(family, parameters)
+                return
+            file = Path(context.artifacts["strategy"])
             self.strategy = load_source(file.read_text(encoding="utf-8"), str(file), parameters)
 
         def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:

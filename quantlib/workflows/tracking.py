@@ -1,208 +1,192 @@
-"""MLflow as the memory of runs: what went in, what came out, and the files behind it."""
+"""MLflow as the memory of runs: what went in, what came out, and the files behind it, by idea."""
 
 from __future__ import annotations
 
-import fcntl
-import logging
+import getpass
+import json
 import math
-import os
+import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
 
 import pandas as pd
 
-from quantlib.errors import ConfigError, DataError
-from quantlib.workflows.strategy_model import log_strategy_model
+from quantlib.errors import DataError
+from quantlib.workflows.logged import Logged, dataset_of, write_files
+from quantlib.workflows.strategy_model import MODEL_NAME, log_strategy_model
+from quantlib.workflows.tracking_place import TrackingPlace, first_sentence, load_mlflow
 
-EXPERIMENT = "quant-workbench"
-ADDRESS = "MLFLOW_TRACKING_URI"
+#: Kinds of runs that hold others, or belong to one: no rows of a table of runs.
+APART = ("pipeline", "set")
+
+_parent: ContextVar[str | None] = ContextVar("_parent", default=None)
+"""The run that what is logged now belongs to."""
 
 
 @dataclass(frozen=True)
-class Logged:
-    """One run as it is logged.
+class ReadRun:
+    """A run as it was logged: what `Tracker.read` returns.
 
     Parameters
     ----------
-    name
-        What it is called in the list of runs.
-    kind
-        "backtest", "simulation" or "model".
-    params, metrics, tags
-        What went in, the numbers that came out (unknown ones are left out), and labels.
-    texts, frames
-        Artifacts by file name: text as it is, frames as CSV.
-    model, model_input, model_requirements
-        A fitted scikit-learn model, a few rows it accepts, and the packages it needs.
-    strategy_code, strategy_parameters
-        The text of a Python file that holds a strategy, and its parameters: logged as a model from code.
+    id, name, kind
+        Which, what people call it, and its kind.
+    params, tags, metrics
+        As text, as text, as numbers.
+    began
+        When it was begun (UTC).
     """
 
+    id: str
     name: str
     kind: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
-    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    model: Any = None
-    model_input: pd.DataFrame | None = None
-    model_requirements: tuple[str, ...] = ()
-    strategy_code: str = ""
-    strategy_parameters: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    began: pd.Timestamp
 
 
-def _mlflow() -> Any:
-    """Return the MLflow module: imported on first use because that takes seconds, and kept quiet."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    # A server that is down is known to be so after seconds; by MLflow's own default after four minutes.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import mlflow  # noqa: PLC0415 - see above
-        import mlflow.sklearn  # noqa: PLC0415
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    return mlflow
-
-
-def _first_sentence(error: Exception) -> str:
-    """Return the first line of an error's message, at most 200 characters of it."""
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200].rstrip(".") + "."
-
-
-class Tracker:
-    """Writes runs to one MLflow experiment.
+class Tracker(TrackingPlace):
+    """Writes runs to MLflow, each idea's to an experiment of its own, and reads them over all.
 
     Parameters
     ----------
-    uri
-        Absolute tracking address.
-    artifact_root
-        Folder for artifacts of a local SQLite tracking store; a server chooses its own.
+    uri, artifact_root
+        As in `TrackingPlace`.
     """
 
     def __init__(self, uri: str, artifact_root: Path) -> None:
-        self.uri = uri
-        self._artifact_root = artifact_root
-        self._experiment_id: str | None = None
-
-    @property
-    def exists(self) -> bool:
-        """Whether there is something to read: false where the local file of runs was never made, or is gone."""
-        return not self.uri.startswith("sqlite:") or Path(self.uri.removeprefix("sqlite:///")).exists()
-
-    def _ready(self) -> Any:
-        mlflow = _mlflow()
-        given = os.environ.get(ADDRESS)
-        mlflow.set_tracking_uri(self.uri)
-        # MLflow writes the address into the environment too, where Settings would take it for the user's own wish.
-        if given is None:
-            os.environ.pop(ADDRESS, None)
-        else:
-            os.environ[ADDRESS] = given
-        if self._experiment_id is None:
-            with warnings.catch_warnings(), self._alone(), self._plainly(mlflow):
-                warnings.simplefilter("ignore")
-                self._experiment_id = self._find_or_create(mlflow)
-        return mlflow
+        super().__init__(uri, artifact_root)
+        self._models: dict[tuple[str, str], str] = {}
 
     @contextmanager
-    def _plainly(self, mlflow: Any) -> Iterator[None]:
-        """Turn MLflow's own error into one line, without the password an address may hold."""
-        try:
-            yield
-        except mlflow.exceptions.MlflowException as error:
-            text = f"MLflow at {self.uri} ({ADDRESS}) cannot be used: {_first_sentence(error)}"
-            raise ConfigError(text.replace(self.uri, self.place)) from None
-
-    @property
-    def place(self) -> str:
-        """The tracking address without the password it may hold."""
-        secret, at, _ = urlsplit(self.uri).netloc.rpartition("@")
-        return self.uri.replace(secret + at, "", 1) if at else self.uri
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Let one process at a time open a local store: MLflow's own set-up of a fresh file breaks with two."""
-        if not self.uri.startswith("sqlite:"):
-            yield
-            return
-        self._artifact_root.mkdir(parents=True, exist_ok=True)
-        with self._artifact_root.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
-    def _find_or_create(self, mlflow: Any) -> str:
-        location = self._artifact_root.as_uri() if self.uri.startswith("sqlite:") else None
-        found = mlflow.get_experiment_by_name(EXPERIMENT)
-        if found is not None:
-            return str(found.experiment_id)
-        try:
-            return str(mlflow.create_experiment(EXPERIMENT, artifact_location=location))
-        except mlflow.exceptions.MlflowException:
-            # Another process made it between the look and the try.
-            return str(mlflow.get_experiment_by_name(EXPERIMENT).experiment_id)
+    def _run(self, idea: str, name: str, tags: Mapping[str, str]) -> Iterator[tuple[Any, str]]:
+        """Open a run, a child of the one that is open; yield MLflow's client and the run's id."""
+        mlflow, experiment = self._ready(), self.experiment_of(idea)
+        client, parent = mlflow.MlflowClient(self.uri), _parent.get()
+        labels = {"mlflow.source.name": "quantlib", "mlflow.source.type": "LOCAL", **tags}
+        with suppress(KeyError, OSError):  # a container may run as a number that has no name
+            labels["mlflow.user"] = getpass.getuser()
+        if parent is not None:
+            labels["mlflow.parentRunId"] = parent
+        with self.plainly(mlflow), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run_id = str(client.create_run(experiment, run_name=name, tags=labels).info.run_id)
+            try:
+                yield client, run_id
+            except BaseException:
+                with suppress(Exception):  # what failed first is what is told
+                    client.set_terminated(run_id, "FAILED")
+                raise
+            client.set_terminated(run_id)
 
     @contextmanager
     def group(self, name: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
         """Open a parent run; what is logged inside becomes its child. Yields the parent's id."""
-        mlflow = self._ready()
-        with (
-            self._plainly(mlflow),
-            mlflow.start_run(experiment_id=self._experiment_id, run_name=name, tags=dict(tags or {})) as run,
-        ):
-            yield run.info.run_id
+        with self._run("", name, tags or {}) as (_, run_id):
+            before = _parent.set(run_id)
+            try:
+                yield run_id
+            finally:
+                _parent.reset(before)
 
     def log(self, logged: Logged) -> str:
         """Return the id of a new run that holds everything in `logged`."""
-        mlflow = self._ready()
-        nested = mlflow.active_run() is not None
-        tags = {"kind": logged.kind, **logged.tags}
-        with (
-            self._plainly(mlflow),
-            warnings.catch_warnings(),
-            mlflow.start_run(experiment_id=self._experiment_id, run_name=logged.name, nested=nested, tags=tags) as run,
-        ):
-            warnings.simplefilter("ignore")
-            mlflow.log_params({key: str(value)[:6000] for key, value in logged.params.items()})
-            mlflow.log_metrics({key: value for key, value in logged.metrics.items() if math.isfinite(value)})
-            for file, text in logged.texts.items():
-                mlflow.log_text(text, file)
-            for file, frame in logged.frames.items():
-                mlflow.log_text(frame.to_csv(lineterminator="\n"), file)
-            if logged.strategy_code:
-                log_strategy_model(mlflow, logged.strategy_code, logged.strategy_parameters)
+        idea = logged.idea
+        with self._run(idea, logged.name, {"kind": logged.kind, "idea": idea, **logged.tags}) as (client, run_id):
+            _log_numbers(client, run_id, logged.params, logged.metrics)
+            if logged.data is not None:
+                client.log_inputs(run_id, datasets=[dataset_of(logged.data, logged.kind)])
+            with TemporaryDirectory() as folder:
+                if tables := write_files(logged, Path(folder)):
+                    client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(tables))
+                if any(Path(folder).iterdir()):
+                    client.log_artifacts(run_id, folder)
+            if logged.strategy is not None:
+                self._log_strategy(client, run_id, logged)
             if logged.model is not None:
-                mlflow.sklearn.log_model(
-                    logged.model,
-                    name="model",
-                    signature=mlflow.models.infer_signature(
-                        logged.model_input, logged.model.predict_proba(logged.model_input)
-                    ),
-                    input_example=logged.model_input,
-                    pip_requirements=list(logged.model_requirements),
-                    serialization_format="cloudpickle",
-                )
-            return str(run.info.run_id)
+                self._log_model(run_id, logged)
+            for child in logged.children:
+                tags = {"kind": "set", "idea": idea, **child.tags}
+                before = _parent.set(run_id)
+                try:
+                    with self._run(idea, child.name, tags) as (_, child_id):
+                        _log_numbers(client, child_id, child.params, child.metrics)
+                finally:
+                    _parent.reset(before)
+            return run_id
 
-    def runs(self, limit: int = 500) -> pd.DataFrame:
-        """Return the newest runs with their parameters, metrics and tags, one a row; a pipeline is not one."""
-        mlflow = self._ready()
-        with self._plainly(mlflow):
-            found = mlflow.search_runs(
-                experiment_ids=[self._experiment_id], filter_string="tags.kind != 'pipeline'", max_results=limit
+    def _log_strategy(self, client: Any, run_id: str, logged: Logged) -> None:
+        """Log the strategy as a model of the run: once an idea and definition, which later runs point to."""
+        from mlflow.entities import LoggedModelOutput  # noqa: PLC0415  takes seconds
+
+        strategy, experiment = logged.strategy, self.experiment_of(logged.idea)
+        assert strategy is not None  # noqa: S101  asked by `log`
+        key = (experiment, strategy.id)
+        if key not in self._models:
+            wanted = f"tags.strategy_id = '{strategy.id}' AND name = '{MODEL_NAME}'"
+            found = client.search_logged_models([experiment], filter_string=wanted, max_results=1)
+            if not found:
+                mlflow = load_mlflow()
+                with mlflow.start_run(run_id=run_id, nested=True):
+                    self._models[key] = log_strategy_model(mlflow, strategy)
+                return
+            self._models[key] = str(found[0].model_id)
+        client.log_outputs(run_id, [LoggedModelOutput(self._models[key], 0)])
+
+    def _log_model(self, run_id: str, logged: Logged) -> None:
+        mlflow = load_mlflow()
+        ask = getattr(logged.model, logged.model_asked)
+        with mlflow.start_run(run_id=run_id, nested=True):
+            mlflow.sklearn.log_model(
+                logged.model,
+                name="model",
+                signature=mlflow.models.infer_signature(logged.model_input, ask(logged.model_input)),
+                input_example=logged.model_input,
+                pip_requirements=list(logged.model_requirements),
+                serialization_format="cloudpickle",
+                pyfunc_predict_fn=logged.model_asked,
+                tags=dict(logged.tags),
             )
+
+    def runs(self, limit: int = 500, idea: str | None = None) -> pd.DataFrame:
+        """Return the newest runs with their parameters, metrics and tags, one a row, of all ideas or of one.
+
+        A pipeline is not one, nor is a set of a sweep.
+        """
+        mlflow = self._ready()
+        places = list(self.experiments().values()) if idea is None else [self.experiment_of(idea)]
+        kinds = " AND ".join(f"tags.kind != '{kind}'" for kind in APART)
+        with self.plainly(mlflow):
+            found = mlflow.search_runs(experiment_ids=places, filter_string=kinds, max_results=limit)
         return pd.DataFrame(found)
 
-    def read_csv(self, run_id: str, file: str) -> pd.DataFrame:
-        """Return a frame that was logged with a run, to the last bit; the first column becomes the index.
+    def read(self, run_id: str) -> ReadRun:
+        """Return one run.
+
+        Raises
+        ------
+        DataError
+            MLflow knows no such run.
+        """
+        mlflow = self._ready()
+        try:
+            run = mlflow.MlflowClient(self.uri).get_run(run_id)
+        except mlflow.exceptions.MlflowException as error:
+            raise DataError(f"MLflow has no run {run_id!r}: {first_sentence(error)}") from None
+        tags, began = dict(run.data.tags), pd.Timestamp(run.info.start_time, unit="ms")
+        kind, params = tags.get("kind", ""), dict(run.data.params)
+        return ReadRun(run_id, str(run.info.run_name), kind, params, tags, dict(run.data.metrics), began)
+
+    def read_text(self, run_id: str, file: str) -> str:
+        """Return a text that was logged with a run.
 
         Raises
         ------
@@ -211,13 +195,84 @@ class Tracker:
         """
         mlflow = self._ready()
         try:
-            text = mlflow.artifacts.load_text(f"runs:/{run_id}/{file}")
+            return str(mlflow.artifacts.load_text(f"runs:/{run_id}/{file}"))
         except (mlflow.exceptions.MlflowException, OSError) as error:
-            raise DataError(f"Run {run_id} in MLflow has no {file}: {_first_sentence(error)}") from None
-        return pd.read_csv(StringIO(text), index_col=0)
+            raise DataError(f"Run {run_id} in MLflow has no {file}: {first_sentence(error)}") from None
 
-    @property
-    def experiment_id(self) -> str:
-        """The experiment's id, for links into the MLflow UI."""
-        self._ready()
-        return str(self._experiment_id)
+    def read_csv(self, run_id: str, file: str) -> pd.DataFrame:
+        """Return a frame that was logged as CSV, to the last bit; the first column becomes the index.
+
+        Raises
+        ------
+        DataError
+            The run or the file is not there.
+        """
+        return pd.read_csv(StringIO(self.read_text(run_id, file)), index_col=0)
+
+    def read_parquet(self, run_id: str, file: str) -> pd.DataFrame:
+        """Return a frame that was logged as Parquet, to the last bit, with its index and types.
+
+        Raises
+        ------
+        DataError
+            The run or the file is not there.
+        """
+        mlflow = self._ready()
+        with TemporaryDirectory() as folder:
+            try:
+                path = mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{file}", dst_path=folder)
+            except (mlflow.exceptions.MlflowException, OSError) as error:
+                raise DataError(f"Run {run_id} in MLflow has no {file}: {first_sentence(error)}") from None
+            return pd.read_parquet(path)
+
+    def model_uri(self, run_id: str, name: str) -> str:
+        """Return where MLflow keeps a model of a run: "strategy" or "model".
+
+        A strategy is kept once, so `runs:/` finds it only in the run that logged it first.
+
+        Raises
+        ------
+        DataError
+            There is no such run, or it has no such model.
+        """
+        mlflow = self._ready()
+        client = mlflow.MlflowClient(self.uri)
+        try:
+            outputs = client.get_run(run_id).outputs
+            models = [client.get_logged_model(one.model_id) for one in outputs.model_outputs] if outputs else []
+        except mlflow.exceptions.MlflowException as error:
+            raise DataError(f"Run {run_id} in MLflow has no {name}: {first_sentence(error)}") from None
+        for model in models:
+            if model.name == name:
+                return str(model.model_uri)
+        raise DataError(f"Run {run_id} in MLflow has no {name}; it was logged without one.")
+
+    def load(self, run_id: str, name: str) -> Any:
+        """Return a model that was logged with a run, as it was: "strategy" or "model".
+
+        Raises
+        ------
+        DataError
+            The run has no such model, or it cannot be loaded here.
+        """
+        mlflow, uri = self._ready(), self.model_uri(run_id, name)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if name == MODEL_NAME:
+                    return mlflow.pyfunc.load_model(uri).unwrap_python_model().strategy
+                return mlflow.sklearn.load_model(uri)
+        except (mlflow.exceptions.MlflowException, OSError) as error:
+            raise DataError(f"The {name} of run {run_id} cannot be loaded: {first_sentence(error)}") from None
+
+
+def _log_numbers(client: Any, run_id: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    """Log parameters and metrics in one go; what is unknown is left out."""
+    from mlflow.entities import Metric, Param  # noqa: PLC0415  takes seconds
+
+    now = int(time.time() * 1000)
+    client.log_batch(
+        run_id,
+        metrics=[Metric(key, float(value), now, 0) for key, value in metrics.items() if math.isfinite(value)],
+        params=[Param(key, str(value)[:6000]) for key, value in params.items()],
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,14 +16,37 @@ from quantlib.store import Store
 from quantlib.universe import Universe
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.session import Session
+from quantlib.workflows.tracking_place import EXPERIMENT
 
 SYMBOLS = ("KO", "MSFT", "PEP")
 
 
+@pytest.fixture(scope="session")
+def with_tables(_migrated: tuple[Store, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Return a function that gives a home an MLflow file with no run in it: MLflow takes seconds to make one."""
+    home = tmp_path_factory.mktemp("tables")
+    Session(local(home), _migrated[0]).tracker._ready()
+    file = home / "mlflow" / "mlflow.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DELETE FROM experiments WHERE name = ?", (EXPERIMENT,))  # it names where its files are
+
+    def lay(other: Path) -> Path:
+        (other / "mlflow").mkdir()
+        (other / "mlflow" / "mlflow.db").write_bytes(file.read_bytes())
+        return other
+
+    return lay
+
+
 @pytest.fixture(scope="module")
-def lab(database: Database, _migrated: tuple[Store, str], tmp_path_factory: pytest.TempPathFactory) -> Session:
+def lab(
+    database: Database,
+    _migrated: tuple[Store, str],
+    with_tables: Callable[[Path], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Session:
     """Return a session with seven years of three stocks; a module's tests share it, and what they run stays."""
-    home = tmp_path_factory.mktemp("lab")
+    home = with_tables(tmp_path_factory.mktemp("lab"))
     store, empty = _migrated
     with store.begin() as connection:
         connection.exec_driver_sql(empty)

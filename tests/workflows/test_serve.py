@@ -135,7 +135,7 @@ def test_every_service_listens_on_loopback_unless_told_otherwise(tmp_path: Path)
         assert service.host == "127.0.0.1"
         assert "127.0.0.1" in service.command
         assert service.url.startswith("http://127.0.0.1:")
-    assert "/experiments/" in mlflow_service(settings).url
+    assert "/#/experiments" in mlflow_service(settings).url
     assert mlflow_service(settings).environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 

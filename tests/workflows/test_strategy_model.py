@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from quantlib.errors import DataError
 from quantlib.store import read_runs
+from quantlib.strategies import MACross
 from quantlib.strategies.from_file import load_source
+from quantlib.workflows.logged import Logged
 from quantlib.workflows.research import backtest_strategy, simulate_strategy
 from quantlib.workflows.session import Session
-from quantlib.workflows.tracking import Logged, Tracker
+from quantlib.workflows.tracking import Tracker
 
 FILE = '''
 from __future__ import annotations
@@ -58,7 +62,7 @@ def load(tracker: Tracker, run_id: str) -> Any:
         warnings.simplefilter("ignore")  # MLflow's own
         import mlflow.pyfunc
 
-        return mlflow.pyfunc.load_model(f"runs:/{run_id}/strategy")
+        return mlflow.pyfunc.load_model(tracker.model_uri(run_id, "strategy"))
 
 
 def test_a_run_brings_its_strategy_back(lab: Session) -> None:
@@ -93,7 +97,31 @@ def test_worlds_bring_it_back_too(lab: Session) -> None:
     assert load(lab.tracker, record.mlflow_run_id).unwrap_python_model().strategy == strategy
 
 
-def test_a_strategy_of_the_workbench_is_not_logged_as_code(lab: Session) -> None:
+def test_a_definition_of_a_family_is_a_few_lines_and_its_parameters(lab: Session) -> None:
+    strategy = MACross(universe=("KO", "PEP"), fast=7, slow=30)
+    run = backtest_strategy(lab, strategy, start="2020-01-01")
+    model = load(lab.tracker, str(run.mlflow_run_id))
+    assert model.unwrap_python_model().strategy == strategy
+    pd.testing.assert_frame_equal(model.predict(run.panel), strategy.targets(run.panel))
+    kept = tracker_files(model)
+    assert "strategy.py" not in kept
+    assert "set_model(family='ma_cross')" in kept["model.py"]
+    assert json.loads(kept["parameters.json"]) == strategy.model_dump(mode="json")
+
+
+def test_a_strategy_is_kept_once_however_often_it_runs(lab: Session) -> None:
+    strategy = MACross(universe=("KO", "PEP"), fast=7, slow=30)
+    again = [str(backtest_strategy(lab, strategy, start=f"20{year}-01-01").mlflow_run_id) for year in (18, 19)]
+    other = Tracker(lab.tracker.uri, lab.settings.artifact_root)  # as another process has it, which remembers nothing
+    again.append(other.log(Logged("Again", "backtest", idea="ma_cross", strategy=strategy)))
+    elsewhere = other.log(Logged("Again", "backtest", idea="another idea", strategy=strategy))
+    assert len({lab.tracker.model_uri(run, "strategy") for run in again}) == 1
+    assert lab.tracker.model_uri(elsewhere, "strategy") != lab.tracker.model_uri(again[0], "strategy")
+
+
+def test_a_run_without_a_strategy_says_so(lab: Session) -> None:
     run_id = lab.tracker.log(Logged("Plain", "backtest"))
-    with pytest.raises(Exception, match="strategy"):
-        load(lab.tracker, run_id)
+    with pytest.raises(DataError, match="has no strategy; it was logged without one"):
+        lab.tracker.load(run_id, "strategy")
+    with pytest.raises(DataError, match="has no strategy: "):
+        lab.tracker.load("0" * 32, "strategy")

@@ -1,0 +1,180 @@
+"""The gate before a champion: what a candidate has to show out of sample, each with its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from quantlib.backtest.result import active_returns
+from quantlib.charts.numbers import ratio
+from quantlib.errors import DataError
+from quantlib.metrics import ENOUGH, sharpe_ratio
+from quantlib.ml.scores import LOSS, gain_over, score
+from quantlib.ml.targets.target import Kind
+from quantlib.validation.nulls import beside, hold
+from quantlib.validation.rival_checks import gap_low
+from quantlib.workflows.holdout import holdout_start
+from quantlib.workflows.model_records import PREDICTIONS
+from quantlib.workflows.rerunning import RunAgain, run_again
+from quantlib.workflows.run_records import costs_from
+from quantlib.workflows.session import Session
+from quantlib.workflows.tracking import ReadRun
+
+
+@dataclass(frozen=True)
+class Hurdle:
+    """One thing a candidate has to show.
+
+    Parameters
+    ----------
+    key, title
+        Which.
+    passed
+        Whether it did.
+    sentence
+        Why, with the numbers.
+    value, low
+        By how much it is better, and the low end of the 95 % interval of that; NaN where it is not measured.
+    """
+
+    key: str
+    title: str
+    passed: bool
+    sentence: str
+    value: float = float("nan")
+    low: float = float("nan")
+
+
+def hurdles(session: Session, candidate: ReadRun, champion: ReadRun | None) -> list[Hurdle]:
+    """Return what a candidate had to show to become the champion, and whether it did.
+
+    A model has to beat every yardstick, and the champion on the rows that both were asked about, by more than chance
+    (Diebold-Mariano on the losses out of sample). A strategy has to be made again as it was stored, see nothing of the
+    future, and over the hold-out earn more for its risk than its symbols in equal parts, and than the champion by more
+    than chance. Without a champion there is only the rest.
+
+    Raises
+    ------
+    DataError
+        A run was logged before this could be done, or the prices it was made on are no longer there.
+    """
+    of_kind = _of_model if candidate.kind == "model" else _of_strategy
+    return of_kind(session, candidate, champion)
+
+
+def _of_model(session: Session, candidate: ReadRun, champion: ReadRun | None) -> list[Hurdle]:
+    said, kind, lags = _predictions(session, candidate), _kind_of(candidate), int(candidate.tags["lags"])
+    scheme = candidate.params.get("scheme", "unknown")
+    foretold = candidate.tags.get("foretold") == "True"
+    found = [
+        Hurdle(
+            "foretold",
+            "Out of sample in time",
+            foretold,
+            "Every prediction was made by a model that had seen only what came before it."
+            if foretold
+            else f"It was evaluated by {scheme}, where models learn from later sessions too; evaluate it with "
+            "walk_forward.",
+        )
+    ]
+    for name in (name for name in ("prior", "naive") if name in said):
+        words = "the base rate" if name == "prior" else "the last known value"
+        found.append(_lower_loss("baseline" if name == "prior" else name, said, name, words, kind, lags))
+    if champion is None:
+        return found
+    theirs = _predictions(session, champion)
+    shared = _one_each(said).join(_one_each(theirs).add_suffix("_theirs"), how="inner")
+    about = [run.tags.get("predicts", "unknown") for run in (candidate, champion)]
+    if about[0] != about[1] or shared.empty or not shared["label"].equals(shared["label_theirs"].rename("label")):
+        why = "no row was asked of both" if shared.empty else f"it is about {about[0]}, the champion about {about[1]}"
+        if about[0] == about[1] and not shared.empty:
+            why = "the labels of the rows both were asked about differ, so the prices did"
+        sentence = f"It cannot be compared with the champion: {why}. Register it under another name, or train it anew."
+        return [*found, Hurdle("champion", "Better than the champion", passed=False, sentence=sentence)]
+    beside_it = shared.rename(columns={"prediction_theirs": "champion"})
+    return [*found, _lower_loss("champion", beside_it, "champion", "the champion", kind, lags)]
+
+
+def _lower_loss(key: str, said: pd.DataFrame, other: str, words: str, kind: Kind, lags: int) -> Hurdle:
+    """Return whether predictions have a lower loss than those in another column, by more than chance."""
+    gain, low, high = gain_over(said, other, kind, lags=lags)
+    loss = LOSS[kind]
+    mine, theirs = (score(said["label"].to_numpy(), said[c].to_numpy(), kind)[loss] for c in ("prediction", other))
+    sentence = (
+        f"{loss.replace('_', ' ').capitalize()} {mine:.5g} against {theirs:.5g} for {words} on {len(said):,} rows: "
+        f"{'lower' if gain > 0 else 'not lower'} by {gain:.3g} (95 % interval {low:.3g} to {high:.3g})"
+    )
+    passed = low > 0
+    tail = "more than chance explains." if passed else "chance explains it." if gain > 0 else "it is no better."
+    title = f"Better than {words}"
+    return Hurdle(key, title, passed, f"{sentence}; {tail}", gain, low)
+
+
+def _one_each(said: pd.DataFrame) -> pd.DataFrame:
+    """Return one prediction a session and symbol: combinatorial folds ask several times."""
+    return said.groupby(level=["ts", "symbol"])[["label", "prediction"]].mean()
+
+
+def _predictions(session: Session, run: ReadRun) -> pd.DataFrame:
+    if "lags" not in run.tags:
+        raise DataError(f"Run {run.name!r} was logged before predictions were kept with it. Train the model anew.")
+    return session.tracker.read_parquet(run.id, PREDICTIONS)
+
+
+def _kind_of(run: ReadRun) -> Kind:
+    return "classification" if run.tags["target_kind"] == "classification" else "regression"
+
+
+def _of_strategy(session: Session, candidate: ReadRun, champion: ReadRun | None) -> list[Hurdle]:
+    again, since = run_again(session, candidate), pd.Timestamp(holdout_start(session))
+    looks = candidate.tags.get("look_ahead", "unknown")
+    found = [
+        Hurdle(
+            "look_ahead",
+            "Sees nothing of the future",
+            looks == "pass",
+            "Cutting the future off changes no decision of its past."
+            if looks == "pass"
+            else f"Its leak certificate says {looks}: decisions of the past change with what came later.",
+        )
+    ]
+    mine = active_returns(again.result)
+    costs = costs_from(again.terms["costs"])
+    held = hold(again.panel.select(again.strategy.symbols), costs, mine.index[0], rebalanced=False)
+    own, theirs = beside(mine, held)
+    found.append(_more_for_its_risk("baseline", again, own, theirs, "its symbols in equal parts", since, surely=False))
+    if champion is not None:
+        other = active_returns(run_again(session, champion).result)
+        found.append(_more_for_its_risk("champion", again, mine, other, "the champion", since, surely=True))
+    return found
+
+
+def _more_for_its_risk(
+    key: str, again: RunAgain, mine: pd.Series, theirs: pd.Series, words: str, since: pd.Timestamp, *, surely: bool
+) -> Hurdle:
+    """Return whether the Sharpe ratio over the hold-out is above another's; `surely`, by more than chance."""
+    title = f"Better for its risk than {words}"
+    shared = pd.concat({"mine": mine, "theirs": theirs}, axis=1, join="inner").loc[since:]
+    if len(shared) < ENOUGH:
+        sentence = (
+            f"{len(shared)} sessions from {since:%Y-%m-%d} on, where the hold-out begins, are shared with {words}; "
+            f"{ENOUGH} are the least to compare."
+        )
+        return Hurdle(key, title, passed=False, sentence=sentence)
+    periods = again.result.periods_per_year
+    own, other = (sharpe_ratio(shared[column], periods_per_year=periods) for column in ("mine", "theirs"))
+    low = gap_low(shared["mine"], shared["theirs"], periods, int(again.terms["seed"]))
+    passed = bool(low > 0) if surely else bool(own > other)
+    tail = (
+        "more than chance explains."
+        if low > 0
+        else "within what chance explains."
+        if own > other
+        else "it is no better."
+    )
+    sentence = (
+        f"Sharpe ratio {ratio(own)} against {ratio(other)} for {words} over {len(shared):,} sessions of the hold-out "
+        f"from {shared.index[0]:%Y-%m-%d}; {tail}"
+    )
+    return Hurdle(key, title, passed, sentence, own - other, low)
