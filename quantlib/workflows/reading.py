@@ -8,8 +8,6 @@ from typing import NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
-from quantlib.charts import compare_runs
-from quantlib.charts.numbers import UNKNOWN
 from quantlib.charts.theme import TEMPLATES
 from quantlib.reports.render import render_html
 from quantlib.reports.types import Report
@@ -27,6 +25,7 @@ RUN_LABELS = {
     "tags.strategy_id": "strategy_id",
     "tags.source": "source",
     "params.selection_biased": "selection",
+    "tags.realism": "realism",
     "tags.snapshot_id": "snapshot_id",
     "tags.code_version": "code_version",
     "start_time": "started",
@@ -149,46 +148,6 @@ def find_runs(runs: pd.DataFrame, kind: str, strategy_id: str | None = None, tex
     if text:
         found &= runs["words"].str.contains(text.lower(), regex=False)
     return runs[found]
-
-
-def run_differences(session: Session, run_ids: tuple[str, ...]) -> pd.DataFrame:
-    """Return what went into some runs where they differ: one row a thing, one column a run id, all as text."""
-    found = session.tracker.runs().set_index("run_id").loc[list(run_ids)]
-    given = found.filter(regex=r"^params\.|^tags\.(family|source|snapshot_id|code_version|as_of)$")
-    given.columns = given.columns.str.partition(".").get_level_values(2).str.replace("_", " ").str.capitalize()
-    table = given.T.sort_index().astype(object)
-    table = table.where(table.notna(), UNKNOWN).astype("str")
-    table = table.apply(lambda column: column.str.replace(r"[\[\]']", "", regex=True))  # a list reads as words
-    differ: pd.DataFrame = table[table.ne(table.iloc[:, 0], axis=0).any(axis=1)]
-    return differ.rename_axis(columns=None, index="What")
-
-
-def run_curve(session: Session, run_id: str) -> pd.Series:
-    """Return the logged equity of a backtest, to the last bit.
-
-    Raises
-    ------
-    DataError
-        The run has no equity curve.
-    """
-    equity = session.tracker.read_csv(run_id, "equity.csv")["equity"]
-    return equity.set_axis(pd.DatetimeIndex(equity.index))
-
-
-def run_comparison(session: Session, runs: tuple[tuple[str, str], ...]) -> go.Figure:
-    """Return the logged equity of some backtests side by side.
-
-    Parameters
-    ----------
-    runs
-        Run id and name of each.
-
-    Raises
-    ------
-    DataError
-        A run has no equity curve, or they share no two days.
-    """
-    return compare_runs({name: run_curve(session, run_id) for run_id, name in runs})
 
 
 def run_link(session: Session, run_id: str) -> str:

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import cache
 from quantlib.strategies import READY
+from quantlib.workflows.experiments import trials_table
 from quantlib.workflows.reading import newest_report, runs_table
 from quantlib.workflows.research import hindsight, shared_panel
 
@@ -42,10 +43,12 @@ def test_the_simulator_says_it_of_a_price_and_of_a_strategy(app):
     assert len(said(button.click().run())) == 1
 
 
-def test_runs_say_which_of_them_are(app):
-    page = app("runs")
-    table = next(element.value for element in page.dataframe if "selection" in element.value)
-    assert set(table["selection"]) == {"biased"}
-    runs = runs_table(cache.session())
-    biased = int((runs["kind"] == "backtest").sum())
+def test_trials_and_runs_say_which_of_them_are(app):
+    page = app("experiments", tab="Runs in MLflow", runs="Backtests")
+    ledger, logged = (element.value for element in page.dataframe if "selection" in element.value)
+    assert set(logged["selection"]) == {"biased"}
+    assert set(ledger["selection"]) == {"biased"}
+    table = trials_table(cache.session())
+    biased = int((table["selection"] == "biased").sum())
+    assert biased == len(ledger) >= (runs_table(cache.session())["kind"] == "backtest").sum()
     assert any(f"Selection-biased: {biased}." in caption.value for caption in page.caption)

@@ -24,9 +24,6 @@ from quantlib.workflows.reading import (
     newest_report,
     report_figures,
     report_file,
-    run_comparison,
-    run_curve,
-    run_differences,
     run_link,
     runs_table,
     stored_reports,
@@ -91,38 +88,6 @@ def test_runs_are_found_by_kind_strategy_and_text(lab: Session, runs: dict[str, 
     assert find_runs(table, "backtest", text=runs["Pair"].panel.snapshot_id)["name"].tolist() == ["Pair"]
     assert find_runs(table, "backtest", text="a.b(").empty  # a text, not a pattern
     assert find_runs(table, "model").empty
-
-
-def test_a_logged_curve_is_the_backtests_own(lab: Session, runs: dict[str, StrategyRun]) -> None:
-    for name, run_id in run_ids(runs).items():
-        curve = run_curve(lab, run_id)
-        pd.testing.assert_series_equal(curve, runs[name].result.equity, check_exact=True, check_freq=False)
-
-
-def test_curves_side_by_side_cover_the_days_they_share(lab: Session, runs: dict[str, StrategyRun]) -> None:
-    ids = run_ids(runs)
-    figure = run_comparison(lab, ((ids["Fast"], "Fast"), (ids["Slow"], "Slow")))
-    lines = {trace.name: trace for trace in figure.data}
-    assert list(lines) == ["Fast", "Slow"]
-    assert str(lines["Fast"].x[0])[:10] == "2018-01-02"  # Slow starts there
-    equity = runs["Fast"].result.equity
-    assert lines["Fast"].y[-1] == pytest.approx(equity.iloc[-1] / equity["2018-01-02"])
-    with pytest.raises(DataError, match=r"has no equity\.csv"):
-        run_comparison(lab, ((runs_table(lab).index[0], "A simulation"),))
-
-
-def test_differences_name_what_went_in_otherwise_and_nothing_else(lab: Session, runs: dict[str, StrategyRun]) -> None:
-    ids = run_ids(runs)
-    table = run_differences(lab, (ids["Fast"], ids["Slow"]))
-    assert list(table.columns) == [ids["Fast"], ids["Slow"]]
-    assert table.loc["Fast"].tolist() == ["20", "30"]
-    assert table.index.tolist() == ["Fast", "Snapshot id", "Strategy id"]  # another start is another snapshot
-    both = run_differences(lab, (ids["Fast"], ids["Pair"]))
-    assert both.loc["Half spread bps"].tolist() == ["2.0", "7.5"]
-    assert both.loc["Lookback"].tolist() == ["–", "60"]
-    assert both.loc["Universe"].tolist() == ["KO, MSFT", "–"]
-    assert "Commission bps" not in both.index
-    assert run_differences(lab, (ids["Fast"],)).empty
 
 
 def test_a_run_links_into_the_ui(lab: Session, tmp_path: Path) -> None:
