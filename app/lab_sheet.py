@@ -61,7 +61,7 @@ def record(trial: Trial, prices: Prices) -> None:
         "Exposure": lambda: exposure(trial),
         "Metrics": lambda: metrics(trial),
         "Factors": lambda: factors(trial),
-        "Checks": lambda: layout.checks((c.outcome, c.title, c.sentence) for c in run.verdict.checks),
+        "Checks": lambda: layout.checks(run.verdict.checks),
         "Signal": lambda: signal(trial),
     }
     layout.tabs({title: _told(draw) for title, draw in sections.items()})

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from pydantic import BaseModel
 
 from app.cache import keep, session
+from app.job_watch import expect, said, watch
 from app.lab_draft import Draft
 from app.layout import chart, plain, table
 from quantlib.charts import sweep_heatmap
@@ -22,17 +22,12 @@ from quantlib.errors import QuantError
 from quantlib.metrics import METRICS
 from quantlib.strategies import Strategy
 from quantlib.types import DateLike, as_date
-from quantlib.workflows.jobs import cancel_job, job, job_history, workers_alive
 from quantlib.workflows.sweeping import METRICS as SWEPT
 from quantlib.workflows.sweeping import StoredSweep, start_sweep, sweeps
 from quantlib.workflows.trading_costs import costs_in_words
 
-#: Jobs that were waiting or running when this visit looked last.
-WATCHED = "sweep-jobs"
 #: Fields that are numbers but no choice.
 _FIXED = ("schema_version",)
-#: States of a job that has not ended.
-_OPEN = ("waiting", "running", "stopping")
 
 
 def numeric_fields(model: BaseModel, path: str = "", words: str = "") -> Iterator[tuple[str, str, float]]:
@@ -68,9 +63,7 @@ def sweep(draft: Draft, paid: Costs | None, start: DateLike | None, source: str)
         st.info(f"{strategy.title} has fewer than two numbers to vary here.", icon=":material/info:")
         return
     _form(draft.title, strategy, offered, paid, start)
-    # A page without a sweep under way has nothing to ask for every few seconds.
-    under_way = not _open_jobs().empty
-    st.fragment(_progress, run_every=3 if under_way else None)()
+    watch("sweep", "combinations")
     _found(strategy, offered, source)
 
 
@@ -111,7 +104,7 @@ def _form(
                 since = None if start is None else as_date(start).date()
                 queued = start_sweep(session(), strategy, grid, name=title, start=since, costs=paid,
                                      reason="asked for in the Strategy lab")  # fmt: skip
-                st.session_state.setdefault(WATCHED, set()).add(queued.id)
+                expect("sweep", queued.id)
             except QuantError as error:
                 st.error(str(error), icon=":material/error:")
         st.caption(
@@ -120,48 +113,9 @@ def _form(
         )  # fmt: skip
 
 
-def _open_jobs() -> pd.DataFrame:
-    return job_history(session(), task="sweep", open_only=True, limit=5)
-
-
-def _progress() -> None:
-    """Draw how far the sweeps that wait or run are, anew every few seconds; when one ends the page is drawn again."""
-    running = _open_jobs()
-    now = {int(number) for number in running["id"]}
-    # The table holds the newest few, so one that is not in it may still wait.
-    unseen = [job(session(), number) for number in sorted(st.session_state.get(WATCHED, set()) - now)]
-    outcomes = [one for one in unseen if one["status"] not in _OPEN]
-    st.session_state[WATCHED] = now | {int(one["id"]) for one in unseen if one["status"] in _OPEN}
-    if outcomes:
-        told = (f"Job {one['id']} {one['status']}: {one['said'] or 'it says nothing'}" for one in outcomes)
-        st.session_state["sweep-said"] = " ".join(told)
-        st.rerun()
-    if running.empty:
-        return
-    if not workers_alive(session()):
-        st.warning("**No worker is running**, so the sweep waits. `make run` and `workbench worker` start one.",
-                   icon=":material/pause_circle:")  # fmt: skip
-    for row in running.to_dict("records"):
-        number, done, total = int(row["id"]), int(row["done"]), int(row["total"])
-        with st.container(horizontal=True, vertical_alignment="center"):
-            said = f"{done:,} of {total:,} combinations" if total else str(row["status"])
-            name = plain((row["args"] or {}).get("name") or "Sweep")
-            st.progress(min(done / total, 1.0) if total else 0.0, f"{name}, job {number}: {said}")
-            st.button("Cancel", key=f"sweep-cancel-{number}", on_click=_cancel, args=(number,),
-                      disabled=row["status"] == "stopping")  # fmt: skip
-
-
-def _cancel(number: int) -> None:
-    """Cancel a job and keep what that did for the next run of the page."""
-    try:
-        st.session_state["sweep-said"] = cancel_job(session(), number)
-    except QuantError as error:
-        st.session_state["sweep-said"] = str(error)
-
-
 def _found(strategy: Strategy, offered: dict[str, tuple[str, float]], source: str) -> None:
     """Draw the map of a sweep of this definition; the newest one first."""
-    if message := st.session_state.pop("sweep-said", ""):
+    if message := said("sweep"):
         st.info(message, icon=":material/info:")
     made: dict[str, StoredSweep] = {one.id: one for one in keep(sweeps, strategy, source)}
     if not made:
@@ -190,7 +144,7 @@ def _found(strategy: Strategy, offered: dict[str, tuple[str, float]], source: st
     y, x, *_ = result.parameters
     now = (offered[y][1], offered[x][1]) if {x, y} <= set(offered) else None
     try:
-        map_of = result.pivot(x, y, metric)  # noqa: PD010  a sweep's own, which names what it does with others
+        map_of = result.pivot(x, y, metric)
         shown = now if now is not None and now[0] in map_of.index and now[1] in map_of.columns else None
         named = map_of.rename_axis(index=offered.get(y, (y,))[0], columns=offered.get(x, (x,))[0])
         chart(sweep_heatmap(named, METRICS[metric].title, chosen=shown), "sweep-map")
@@ -205,7 +159,7 @@ def _found(strategy: Strategy, offered: dict[str, tuple[str, float]], source: st
 def called(one: StoredSweep, offered: dict[str, tuple[str, float]]) -> str:
     """Return what varies in a sweep and over which values, its span, and what it paid."""
     grid = one.result.grid
-    ranges = {name: grid.values[name] for name in one.result.parameters}  # noqa: PD011  a grid, not a frame
+    ranges = {name: grid.values[name] for name in one.result.parameters}
     over = " × ".join(f"{offered.get(name, (name,))[0]} {_values(values)}" for name, values in ranges.items())
     return f"{over}; {_span(one)}; {costs_in_words(one.costs)}"
 

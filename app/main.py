@@ -22,7 +22,9 @@ NAV: dict[str, tuple[str, str]] = {
     "strategy_lab": ("Strategy lab", ":material/science:"),
     "simulator": ("Simulator", ":material/casino:"),
     "data": ("Data", ":material/database:"),
-    "runs": ("Runs", ":material/history:"),
+    "validation": ("Validation", ":material/verified:"),
+    "models": ("Models", ":material/model_training:"),
+    "experiments": ("Experiments", ":material/history:"),
     "report": ("Report", ":material/article:"),
 }
 

@@ -32,10 +32,9 @@ def cards(report: Report) -> None:
                 signed_percent(item.expected_value),
                 help="Mean net return in simulated worlds; below, the 95 % interval of that mean.",
             )
-            st.caption(
-                f"95 % interval {span(item.ev_low, item.ev_high)} · "
-                f"loses in {percent(item.probability_of_loss, 0)} of worlds"
-            )
+            loses = f"loses in {percent(item.probability_of_loss, 0)} of worlds, realism grade {item.grade}"
+            sure = f"95 % interval {span(item.ev_low, item.ev_high)}"
+            st.caption(f"{sure} · {loses}", help=layout.plain(item.grade_sentence))
             if item.verdict is not None:
                 st.caption(f"{layout.OUTCOMES[item.verdict.outcome]} {TRUST[item.verdict.outcome]}")
 
@@ -72,7 +71,7 @@ def checks(item: Recommendation) -> None:
         st.info("This strategy has not been validated.")
         return
     st.markdown(f"**{item.verdict.sentence}**")
-    layout.checks((c.outcome, c.title, c.sentence) for c in item.verdict.checks)
+    layout.checks(item.verdict.checks)
 
 
 def data(item: Recommendation) -> None:

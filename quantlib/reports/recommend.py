@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -19,9 +19,11 @@ from quantlib.reports.types import (
     SignalState,
     SimulatedOutcome,
     VerdictSummary,
+    VersionUsed,
     WeightChange,
 )
 from quantlib.simulators import SIMULATORS
+from quantlib.simulators.realism_card import RealismGrade
 from quantlib.strategies import Explanation, Strategy
 from quantlib.validation import Verdict
 
@@ -36,8 +38,10 @@ def recommend(
     worlds: Sequence[WorldsResult],
     *,
     costs: AnyCosts,
+    grades: Mapping[str, RealismGrade] | None = None,
     fragility: Sequence[str] = (),
     data_note: str = "",
+    version: VersionUsed | None = None,
 ) -> Recommendation:
     """Return the recommendation of one strategy at the last close of its backtest.
 
@@ -55,12 +59,16 @@ def recommend(
         Its outcomes by simulator; the first gives the headline numbers.
     costs
         Of all symbols or by symbol, for what a change would cost.
+    grades
+        How real the worlds are, by the simulator's name; unknown of those it lacks.
     fragility
         Sentences on what execution would have to be for the edge to be gone.
+    version
+        The champion this is; named among the reasons.
     """
     now = stance(strategy.symbols, result)
     cost = sum(abs(c.change) * costs_of(c.symbol, costs).usual_side for c in now.changes)
-    outcomes = tuple(_outcome(world) for world in worlds)
+    outcomes = tuple(_outcome(world, (grades or {}).get(world.simulator)) for world in worlds)
     return Recommendation(
         strategy_id=strategy.id,
         name=name,
@@ -86,7 +94,12 @@ def recommend(
             value=explanation.value,
             percentile=explanation.percentile,
         ),
-        reasons=(*explanation.reasons, *_simulation_reasons(worlds, outcomes), _cost_reason(now.changes, cost)),
+        reasons=(
+            *explanation.reasons,
+            *_simulation_reasons(worlds, outcomes),
+            _cost_reason(now.changes, cost),
+            *_version_reason(version),
+        ),
         invalidation=explanation.invalidation,
         cost=cost,
         metrics={
@@ -96,10 +109,13 @@ def recommend(
         verdict=VerdictSummary(
             outcome=verdict.outcome,
             sentence=verdict.sentence,
-            checks=tuple(Check(title=c.title, outcome=c.outcome, sentence=c.sentence) for c in verdict.checks),
+            checks=tuple(
+                Check(title=c.title, outcome=c.outcome, sentence=c.sentence, change=c.change) for c in verdict.checks
+            ),
         ),
         fragility=tuple(fragility),
         data_note=data_note,
+        version=version,
     )
 
 
@@ -141,9 +157,11 @@ def signal_figure(explanation: Explanation) -> go.Figure | None:
     )
 
 
-def _outcome(world: WorldsResult) -> SimulatedOutcome:
+def _outcome(world: WorldsResult, grade: RealismGrade | None) -> SimulatedOutcome:
     low, high = world.mean_interval
+    graded = {} if grade is None else {"grade": grade.letter, "grade_sentence": grade.sentence}
     return SimulatedOutcome(
+        **graded,
         simulator=world.simulator,
         title=SIMULATORS[world.simulator].title,
         n=len(world.returns),
@@ -163,13 +181,19 @@ def _simulation_reasons(worlds: Sequence[WorldsResult], outcomes: Sequence[Simul
         f"In {first.n:,} worlds of the {first.title.lower()} the account makes "
         f"{interval(first.mean, first.mean_low, first.mean_high, signed=True)} on average over {world.horizon} "
         f"sessions, and loses in {percent(first.probability_of_loss, 0)} of them; holding the symbols in equal parts "
-        f"makes {signed_percent(float(world.hold.mean()))}."
+        f"makes {signed_percent(float(world.hold.mean()))}.",
+        f"How real: those worlds are graded {first.grade_sentence.removeprefix('Grade ')}.",
     ]
     for other in outcomes[1:]:
         agrees = (other.mean > 0) == (first.mean > 0)
         word = "agrees on the sign" if agrees else "disagrees on the sign, so do not lean on it"
-        sentences.append(f"The {other.title} simulator {word}: {signed_percent(other.mean, 2)} on average.")
+        mean = f"{signed_percent(other.mean, 2)} on average"
+        sentences.append(f"The {other.title} simulator {word}: {mean}, in worlds graded {other.grade}.")
     return sentences
+
+
+def _version_reason(version: VersionUsed | None) -> list[str]:
+    return [] if version is None else [version.sentence]
 
 
 def _cost_reason(changes: Sequence[WeightChange], cost: float) -> str:

@@ -28,7 +28,8 @@ MOST_NAMED = 3  # holdings a line can name
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what renders the templates of this room: our number formats, colours and marks."""
     env = Environment(
         loader=PackageLoader("quantlib.reports", "."),
         autoescape=True,
@@ -66,15 +67,8 @@ def render_html(report: Report) -> str:
     """
     pictures: dict[str, Any] = {}
     sections = [_section(report, rec, i, pictures) for i, rec in enumerate(report.recommendations, start=1)]
-    data = {
-        "figures": pictures,
-        "axes": _share_axes(pictures),
-        "config": {**PLOTLY_CONFIG, "responsive": True},
-        "templates": {"light": plotly_template("light"), "dark": plotly_template("dark")},
-        "swap": color_swap(),
-    }
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             report=report,
@@ -82,10 +76,30 @@ def render_html(report: Report) -> str:
             scale=_Scale(report.recommendations),
             lede=_lede(report.recommendations),
             summary_metric=METRICS[SUMMARY_METRIC],
-            data=_json(data),
-            plotly_js=Markup(get_plotlyjs()),  # noqa: S704 the library's own code, meant to be a script
+            **scripts(pictures),
         )
     )
+
+
+def scripts(pictures: dict[str, Any]) -> dict[str, Markup]:
+    """Return what a template needs for its charts to be drawn: their data, and the library that draws them."""
+    data = {
+        "figures": pictures,
+        "axes": _share_axes(pictures),
+        "config": {**PLOTLY_CONFIG, "responsive": True},
+        "templates": {"light": plotly_template("light"), "dark": plotly_template("dark")},
+        "swap": color_swap(),
+    }
+    library = Markup(get_plotlyjs())  # noqa: S704 the library's own code, meant to be a script
+    return {"data": _json(data), "plotly_js": library}
+
+
+def placed(name: str, figure: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
+    """Return what a template needs of one chart, and leave its drawing in `pictures` under a name."""
+    pictures[name] = untitled(figure)
+    table, rows = short_table(figure)
+    height = pictures[name]["layout"].get("height", 380)
+    return {"id": name, **words_of(figure), "height": height, "table": _table(table), "rows": rows}
 
 
 def _share_axes(pictures: dict[str, Any]) -> list[Any]:
@@ -144,17 +158,7 @@ def _section(report: Report, rec: Recommendation, place: int, pictures: dict[str
     drawn = report.figures.get(rec.strategy_id, {})
     charts: dict[str, dict[str, Any]] = {}
     for key in [*(k for k in PLACES if k in drawn), *(k for k in drawn if k not in PLACES)]:
-        figure = drawn[key]
-        name = f"s{place}-{len(charts) + 1}"
-        pictures[name] = untitled(figure)
-        table, rows = short_table(figure)
-        charts[key] = {
-            "id": name,
-            **words_of(figure),
-            "height": pictures[name]["layout"].get("height", 380),
-            "table": _table(table),
-            "rows": rows,
-        }
+        charts[key] = placed(f"s{place}-{len(charts) + 1}", drawn[key], pictures)
     tone = series_color(rec.name)
     return {
         "id": f"s{place}",

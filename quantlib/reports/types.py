@@ -13,6 +13,8 @@ from quantlib.reports.figures import frozen_figure
 
 Action = Literal["hold", "enter", "exit", "rebalance", "stay out"]
 Outcome = Literal["pass", "weak", "fail"]
+RealismLetter = Literal["A", "B", "C", "D", "E", "F", "unknown"]
+UNGRADED = "Grade unknown: the worlds were not compared with history when this was made"
 
 
 def _known(value: Any) -> Any:
@@ -47,7 +49,8 @@ class WeightChange(Record):
 class SimulatedOutcome(Record):
     """The return over the horizon in the worlds of one simulator, net of costs.
 
-    `mean_low` and `mean_high` bound the mean at 95 %; `p05`, `p50` and `p95` are quantiles of single worlds.
+    `mean_low` and `mean_high` bound the mean at 95 %; `p05`, `p50` and `p95` are quantiles of single worlds. `grade`
+    says how real those worlds are, and `grade_sentence` why; reports from before grades were kept have none.
     """
 
     simulator: str
@@ -60,6 +63,8 @@ class SimulatedOutcome(Record):
     p50: Known
     p95: Known
     probability_of_loss: Share
+    grade: RealismLetter = "unknown"
+    grade_sentence: str = UNGRADED
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -89,11 +94,15 @@ class SignalState(Record):
 
 
 class Check(Record):
-    """One question asked of a strategy's record, and its answer with the numbers."""
+    """One question asked of a strategy's record, its answer with the numbers, and what would change that.
+
+    Reports from before that was kept have no `change`.
+    """
 
     title: str
     outcome: Outcome
     sentence: str
+    change: str = ""
 
 
 class VerdictSummary(Record):
@@ -102,6 +111,23 @@ class VerdictSummary(Record):
     outcome: Outcome
     sentence: str
     checks: tuple[Check, ...] = ()
+
+
+class VersionUsed(Record):
+    """The champion that a recommendation was made by: which version of a registered name, since when, from which run.
+
+    `sentence` says so in words.
+    """
+
+    name: str
+    version: Annotated[int, Field(ge=1)]
+    since: date
+    mlflow_run_id: str
+
+    @property
+    def sentence(self) -> str:
+        """Which version decides, in words."""
+        return f"Decided by version {self.version} of {self.name}, the champion since {self.since:%Y-%m-%d}."
 
 
 class Recommendation(Record):
@@ -139,6 +165,8 @@ class Recommendation(Record):
         How much of the edge hangs on execution, in sentences.
     data_note
         What the reader must know about the prices.
+    version
+        The champion that decided; None where the strategy has none.
     """
 
     strategy_id: str
@@ -167,6 +195,17 @@ class Recommendation(Record):
     verdict: VerdictSummary | None = None
     fragility: tuple[str, ...] = ()
     data_note: str = ""
+    version: VersionUsed | None = None
+
+    @property
+    def grade(self) -> RealismLetter:
+        """How real the worlds are that the expectation comes from: "A" to "F", or "unknown"."""
+        return self.simulators[0].grade if self.simulators else "unknown"
+
+    @property
+    def grade_sentence(self) -> str:
+        """That grade with its reasons, without a full stop."""
+        return self.simulators[0].grade_sentence if self.simulators else UNGRADED
 
 
 class Provenance(Record):

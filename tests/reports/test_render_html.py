@@ -149,6 +149,16 @@ def test_every_number_is_written_as_the_formats_write_it(report: Report, tree):
         assert all(check.sentence in section for check in rec.verdict.checks)
 
 
+def test_the_grade_of_the_worlds_stands_beside_their_numbers(report: Report, tree):
+    for i, rec in enumerate(report.recommendations, start=1):
+        row = _text(tree.xpath("//div[@class='summary']//tbody/tr")[i - 1])
+        assert f"{percent(rec.probability_of_loss)} worlds graded A" in row
+        section = _text(tree.get_element_by_id(f"s{i}"))
+        assert "worlds, graded A" in section
+        assert "How real, A to F A F" in section
+        assert all(f"{outcome.title}: {outcome.grade_sentence}." in section for outcome in rec.simulators)
+
+
 def test_the_unknown_is_a_dash_and_nothing_reads_nan(tree):
     words = " ".join(_text(part) for part in tree.xpath("//body/*[not(self::script)]"))
     assert "Turnover (one-way, a year) – –" in words

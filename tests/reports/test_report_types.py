@@ -31,6 +31,26 @@ def test_a_recommendation_alone_survives_json(report: Report):
     assert len(first.model_dump_json()) < 5_000, "charts are kept by the report, not by each recommendation"
 
 
+def test_a_report_from_before_grades_reads_and_says_that_they_are_unknown(report: Report):
+    old = json.loads(report.model_dump_json())
+    for item in old["recommendations"]:
+        for outcome in item["simulators"]:
+            del outcome["grade"], outcome["grade_sentence"]
+    first = Report.model_validate(old).recommendations[0]
+    assert first.grade == "unknown"
+    assert first.grade_sentence.startswith("Grade unknown: ")
+    assert first.expected_value == report.recommendations[0].expected_value
+    alone = first.model_copy(update={"simulators": ()})
+    assert (alone.grade, alone.grade_sentence) == (first.grade, first.grade_sentence)
+
+
+def test_the_grade_is_that_of_the_worlds_the_expectation_comes_from(report: Report):
+    first = report.recommendations[0]
+    assert [outcome.grade for outcome in first.simulators] == ["A", "F"]
+    assert first.grade == "A"
+    assert first.grade_sentence == "Grade A: not told from history"
+
+
 def test_the_unknown_is_none():
     assert MetricValue(value=float("nan"), ci_low=np.nan, ci_high=float("inf")) == MetricValue(value=None)
     assert json.loads(MetricValue(value=float("nan")).model_dump_json())["value"] is None
@@ -47,6 +67,7 @@ def test_the_unknown_is_none():
         {"n": 0},
         {"mean": float("nan")},
         {"unknown_field": 1},
+        {"grade": "G"},
     ],
 )
 def test_an_impossible_outcome_is_refused(changed):

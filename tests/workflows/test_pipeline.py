@@ -14,6 +14,7 @@ from database import Database
 from quantlib.errors import ConfigError, DataError
 from quantlib.reports.render import render_html
 from quantlib.settings import Settings
+from quantlib.simulators import SIMULATORS
 from quantlib.store import (
     Store,
     check_bars,
@@ -27,12 +28,13 @@ from quantlib.store import (
 )
 from quantlib.strategies import DAILY, READY, MACross, Strategy
 from quantlib.types import BAR_COLUMNS
+from quantlib.workflows.grading import grade_of
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.pipeline import ensure_sample, run_pipeline
 from quantlib.workflows.provenance import code_version, content_id
 from quantlib.workflows.reading import newest_report
 from quantlib.workflows.reporting import export_report
-from quantlib.workflows.research import backtest_strategy, choose_source, load_panel
+from quantlib.workflows.research import backtest_strategy, choose_source, load_panel, shared_panel
 from quantlib.workflows.session import Session
 
 
@@ -83,6 +85,30 @@ def test_the_file_is_the_stored_report_and_shows_the_numbers(session: Session, t
     assert list(tmp_path.rglob("*.part")) == []
 
 
+def test_the_grade_of_the_worlds_is_the_same_beside_every_number(session: Session) -> None:
+    report = newest_report(session)
+    assert report is not None
+    html = render_html(report)
+    stored = read_runs(session.store, kind="simulation")
+    logged = session.tracker.runs()
+    for item in report.recommendations:
+        panel = shared_panel(session, READY[item.name].inputs)
+        for outcome in item.simulators:
+            grade = grade_of(session, SIMULATORS[outcome.simulator](), panel)
+            assert (outcome.grade, outcome.grade_sentence) == (grade.letter, grade.sentence)
+            assert grade.letter != "unknown"
+            mine = [
+                r for r in stored if (r.strategy_id, r.params["simulator"]) == (item.strategy_id, outcome.simulator)
+            ]
+            assert {run.params["realism"] for run in mine} == {grade.letter}
+            tagged = logged[logged["run_id"].isin([run.mlflow_run_id for run in mine])]
+            assert set(tagged["tags.realism"]) == {grade.letter}
+            assert html.count(f"{grade.sentence}.") >= 1
+        assert any(f"graded {item.grade_sentence.removeprefix('Grade ')}" in reason for reason in item.reasons)
+    letters = {outcome.simulator: outcome.grade for outcome in report.recommendations[0].simulators}
+    assert letters["stationary_bootstrap"] < letters["gbm"], "the textbook's worlds are told from history more easily"
+
+
 def test_everything_of_a_run_is_logged(session: Session) -> None:
     runs = session.tracker.runs()
     kinds = runs["tags.kind"].value_counts()
@@ -103,6 +129,7 @@ def test_a_second_run_changes_nothing_and_says_so(session: Session) -> None:
     first = newest_report(session)
     assert first is not None
     assert again.recommendations == first.recommendations
+    assert [row[-1] for row in again.rows] == [item.grade for item in first.recommendations]
 
 
 def test_forced_again_it_gives_the_same_bytes(session: Session) -> None:

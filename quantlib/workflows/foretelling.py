@@ -1,0 +1,162 @@
+"""What registered models say: asked about the sessions up to today, stored, and handed to strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from quantlib.errors import DataError
+from quantlib.ml import build_features
+from quantlib.ml.drift import drift
+from quantlib.ml.targets.target import Kind
+from quantlib.ml.training import answers
+from quantlib.store.derived import read_derived, write_derived
+from quantlib.types import DateLike, Panel
+from quantlib.workflows.model_records import AHEAD, PREDICTIONS
+from quantlib.workflows.registry import Version
+from quantlib.workflows.research import shared_panel
+from quantlib.workflows.session import Session
+
+#: Sessions up to today that are compared with those learned from: a year, which knows every season.
+RECENT = 252
+
+
+@dataclass(frozen=True, eq=False)
+class Foretold:
+    """What a version of a model says.
+
+    Parameters
+    ----------
+    source
+        Whose prices it was asked about.
+    as_of
+        The last session it was asked about.
+    learned_until
+        The last session before those that are foretold by the model as it stands.
+    latest
+        What it says at that session, by symbol.
+    said
+        What it said of each session at the time [time x symbol], NaN where it was not asked or could not have been.
+    drift
+        Whether features and predictions of the last year still look like those it learned from; see
+        `quantlib.ml.drift`.
+    """
+
+    source: str
+    as_of: date
+    learned_until: date
+    latest: pd.Series
+    said: pd.DataFrame
+    drift: pd.DataFrame
+
+
+def foretell(session: Session, version: Version) -> Foretold:
+    """Return what a version says of every session up to the last stored one, which is stored as a derived series.
+
+    The model is loaded from MLflow. Up to the last label it learned from, its predictions are those of its
+    walk-forward, each made by a model that had seen only what came before; after it they are its own. Those of other
+    schemes were learned from later sessions too and are left out. The hold-out is looked at for its features, not for
+    how they turned out.
+
+    Raises
+    ------
+    DataError
+        The run is not in MLflow any more, or the symbols have no prices that the model's features can be made of.
+    """
+    found = asked(session, version.mlflow_run_id)
+    symbols = [str(symbol) for symbol in found.said.columns]
+    long = found.said.rename_axis(index="ts").reset_index().melt("ts", var_name="symbol").dropna(subset="value")
+    rows = long.assign(name=series_of(version.name), source=found.source)
+    write_derived(session.store, rows, symbols=symbols, code_version=maker(version))
+    return found
+
+
+def asked(session: Session, mlflow_run_id: str) -> Foretold:
+    """Return what a logged model says of every session up to the last stored one, as `foretell`; nothing is stored."""
+    run = session.tracker.read(mlflow_run_id)
+    said = session.tracker.read_parquet(run.id, PREDICTIONS)
+    ahead = session.tracker.read_parquet(run.id, AHEAD)
+    columns = [name for name in ahead.columns if name != "prediction"]
+    panel = shared_panel(session, sorted(set(said.index.get_level_values("symbol"))))
+    table = build_features(panel, run.params["features"].split())
+    if missing := [name for name in columns if name not in table.columns]:
+        raise DataError(
+            f"{run.name} learned from the feature {missing[0]!r}, which this code does not make. Train it anew."
+        )
+    table = table[columns].dropna()
+    ts = table.index.get_level_values("ts")
+    first = said.index.get_level_values("ts").max()
+    kind: Kind = "classification" if run.tags["target_kind"] == "classification" else "regression"
+    now = table[ts > first]
+    own = pd.Series(answers(session.tracker.load(run.id, "model"), now, kind), index=now.index)
+    past = said["prediction"].groupby(level=["ts", "symbol"]).mean()
+    recent = table.assign(prediction=pd.concat([past, own]).reindex(table.index))
+    since = panel.index[-min(RECENT, len(panel.index) - 1)]
+    moved = drift(recent[ts <= first], recent[ts >= since])
+    values = pd.concat([past, own]) if run.tags.get("foretold") == "True" else own
+    wide = values.unstack("symbol").sort_index()  # noqa: PD010  keys are unique
+    latest = wide.iloc[-1].rename(run.tags.get("target", "prediction"))
+    return Foretold(panel.source, wide.index[-1].date(), first.date(), latest, wide, moved)
+
+
+def with_predictions(
+    session: Session,
+    panel: Panel,
+    name: str,
+    *,
+    version: Version | None = None,
+    called: str = "forecast",
+) -> Panel:
+    """Return the panel with a registered model's stored predictions as `extra[called]`, NaN where there are none.
+
+    Conditions know them by that name, as in `forecast > 0.55`.
+
+    Parameters
+    ----------
+    name
+        Registered name of the model.
+    version
+        Which; by default that whose predictions were stored last.
+    called
+        What strategies ask for.
+
+    Raises
+    ------
+    DataError
+        No predictions of that name are stored, none is about the panel, or the panel has the name already.
+    """
+    if called in panel.extra or hasattr(panel, called):
+        raise DataError(f"The panel has {called!r} already. Choose another name for the predictions.")
+    values = predictions(session, name, version=version, start=panel.index[0], end=panel.index[-1])
+    extra = values.reindex(index=panel.index, columns=list(panel.symbols)).to_numpy(dtype="float64")
+    if np.isnan(extra).all():
+        raise DataError(f"None of the stored predictions of {name!r} is about a session and a symbol of this panel.")
+    return replace(panel, extra={**panel.extra, called: extra})
+
+
+def predictions(
+    session: Session,
+    name: str,
+    *,
+    version: Version | None = None,
+    symbols: Sequence[str] | None = None,
+    start: DateLike | None = None,
+    end: DateLike | None = None,
+) -> pd.DataFrame:
+    """Return a registered model's stored predictions [time x symbol], by a version or by the one asked last."""
+    made_by = None if version is None else maker(version)
+    return read_derived(session.store, series_of(name), symbols, start, end, code_version=made_by)
+
+
+def series_of(name: str) -> str:
+    """Return the derived series that the predictions of a registered model are stored under."""
+    return f"model: {name}"
+
+
+def maker(version: Version) -> str:
+    """Return what stands where the code version of a derived value stands: the version of the model that said it."""
+    return f"{version.name}, version {version.version}, run {version.mlflow_run_id}"
