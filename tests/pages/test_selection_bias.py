@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import cache
 from quantlib.strategies import READY
-from quantlib.workflows.experiments import trials_table
+from quantlib.workflows.experiments import find_trials, trials_table
 from quantlib.workflows.reading import newest_report, runs_table
 from quantlib.workflows.research import hindsight, shared_panel
 
@@ -48,7 +48,7 @@ def test_trials_and_runs_say_which_of_them_are(app):
     ledger, logged = (element.value for element in page.dataframe if "selection" in element.value)
     assert set(logged["selection"]) == {"biased"}
     assert set(ledger["selection"]) == {"biased"}
-    table = trials_table(cache.session())
+    table = find_trials(trials_table(cache.session()), "Trials")
     biased = int((table["selection"] == "biased").sum())
     assert biased == len(ledger) >= (runs_table(cache.session())["kind"] == "backtest").sum()
     assert any(f"Selection-biased: {biased}." in caption.value for caption in page.caption)

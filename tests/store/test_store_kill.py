@@ -1,6 +1,6 @@
 """kill -9 at random points of an ingest, of its process and of the database server: all or nothing, then complete.
 
-Six points by default; KILL_TRIALS=20 runs twenty. What is killed is named by the very process id.
+Four points by default; KILL_TRIALS=20 runs twenty. What is killed is named by the very process id.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from quantlib.workflows.folder import load_folder
 from quantlib.workflows.session import Session
 
 log = logging.getLogger(__name__)
-TRIALS = int(os.environ.get("KILL_TRIALS", "6"))
+TRIALS = int(os.environ.get("KILL_TRIALS", "4"))
 ROOT = Path(__file__).resolve().parents[2]
 # Imports first, so that the next client can get ready while the last one is looked at.
 CLIENT = """

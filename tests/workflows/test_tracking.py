@@ -212,7 +212,7 @@ def test_a_server_that_is_down_is_said_in_one_line_without_the_password(
 FIRST_CONTACT = """
 import sys
 from pathlib import Path
-from quantlib.workflows import tracking_place
+from quantlib.workflows import tracking, tracking_place
 
 tracking_place.load_mlflow()
 tracker = tracking.Tracker(f"sqlite:///{sys.argv[1]}/mlflow.db", Path(sys.argv[1]) / "artifacts")
