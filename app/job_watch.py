@@ -30,8 +30,10 @@ def watch(task: str, unit: str) -> None:
         What is counted: "combinations", "percent".
     """
     # A page without a job under way has nothing to ask for every few seconds.
-    under_way = not _open(task).empty
-    st.fragment(_progress, run_every=3 if under_way else None)(task, unit)
+    running = _open(task)
+    if running.empty and not st.session_state.get(watched(task)):
+        return
+    st.fragment(_progress, run_every=None if running.empty else 3)(task, unit)
 
 
 def said(task: str) -> str:

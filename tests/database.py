@@ -97,10 +97,17 @@ ON_A_DATABASE = (
     *("services/", "store/"),
     *("pages/test_data_page.py", "pages/test_page_contract.py", "pages/test_same_numbers.py"),
 )
-#: Tests of processes, which behave the same on any server, and of the embedded server itself, which they start.
+#: Tests of processes, of the embedded server itself, and of what is done with prices once they are read: they behave
+#: the same on any server, which the tests of the store have shown.
 ON_ANY_SERVER = (
-    *("workflows/test_jobs_worker.py", "workflows/test_notebook_cells.py"),
     *("store/test_store_embedded.py", "store/test_store_kill.py"),
+    *("workflows/test_jobs_worker.py", "workflows/test_ledger_processes.py", "workflows/test_notebook_cells.py"),
+    *("workflows/test_event_", "workflows/test_examining.py", "workflows/test_look_ahead.py"),
+    *("workflows/test_stressing.py", "workflows/test_time_machine.py", "workflows/test_trading_costs.py"),
+    *("workflows/test_lab.py", "workflows/test_validating.py", "workflows/test_training.py"),
+    *("workflows/test_registry.py", "workflows/test_strategy_model.py", "workflows/test_tracking.py"),
+    *("cli/test_cli_models.py", "cli/test_cli_simulation.py", "cli/test_cli_strategy.py"),
+    *("cli/test_cli_training.py", "cli/test_cli_validate.py"),
 )
 
 

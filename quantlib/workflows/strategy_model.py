@@ -38,6 +38,14 @@ set_model(family={family!r})
 REQUIREMENTS = [f"{name}=={version(name)}" for name in ("numpy", "pandas", "pydantic")]
 
 
+def is_rebuildable(strategy: Strategy) -> bool:
+    """Return whether a strategy can be made again elsewhere: it is one of a family, or came from a Python file.
+
+    A class that was written in a notebook is only there; its runs are logged without it.
+    """
+    return bool(strategy.source_code) or STRATEGIES.get(strategy.family) is type(strategy)
+
+
 def log_strategy_model(mlflow: Any, strategy: Strategy) -> str:
     """Return the id of the model that a strategy was logged as with the run under way; nothing is pickled.
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from quantlib.errors import DataError
 from quantlib.workflows.logged import Logged, dataset_of, write_files
-from quantlib.workflows.strategy_model import MODEL_NAME, log_strategy_model
+from quantlib.workflows.strategy_model import MODEL_NAME, is_rebuildable, log_strategy_model
 from quantlib.workflows.tracking_place import TrackingPlace, first_sentence, load_mlflow
 
 #: Kinds of runs that hold others, or belong to one: no rows of a table of runs.
@@ -109,7 +109,7 @@ class Tracker(TrackingPlace):
                     client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(tables))
                 if any(Path(folder).iterdir()):
                     client.log_artifacts(run_id, folder)
-            if logged.strategy is not None:
+            if logged.strategy is not None and is_rebuildable(logged.strategy):
                 self._log_strategy(client, run_id, logged)
             if logged.model is not None:
                 self._log_model(run_id, logged)

@@ -125,3 +125,13 @@ def test_a_run_without_a_strategy_says_so(lab: Session) -> None:
         lab.tracker.load(run_id, "strategy")
     with pytest.raises(DataError, match="has no strategy: "):
         lab.tracker.load("0" * 32, "strategy")
+
+
+def test_a_class_of_a_notebook_is_logged_without_itself(lab: Session) -> None:
+    class Noted(MACross):
+        family = "noted"
+
+    run = backtest_strategy(lab, Noted(universe=("KO", "PEP"), fast=5, slow=20))
+    assert run.mlflow_run_id is not None
+    with pytest.raises(DataError, match="has no strategy; it was logged without one"):
+        lab.tracker.model_uri(run.mlflow_run_id, "strategy")
