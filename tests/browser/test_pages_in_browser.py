@@ -13,8 +13,15 @@ pytestmark = pytest.mark.browser
 
 # Pages whose default state has charts, and how many at least.
 CHARTS = {
-    **{"today": 1, "market": 1, "strategy_lab": 1, "simulator": 2, "validation": 0, "models": 1},
-    **{"data": 0, "experiments": 1, "report": 0},
+    "today": 1,
+    "market": 1,
+    "strategy_lab": 1,
+    "simulator": 2,
+    "validation": 0,
+    "models": 1,
+    "data": 0,
+    "experiments": 1,
+    "report": 0,
 }
 
 START = next(iter(NAV))  # stands at the root: its own name is no address
