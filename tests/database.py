@@ -92,11 +92,8 @@ def store(_migrated: tuple[Store, str]) -> Store:
     return store
 
 
-#: Where tests start their databases by other means than the fixture. Pages that are about widgets are left out.
-ON_A_DATABASE = (
-    *("services/", "store/"),
-    *("pages/test_data_page.py", "pages/test_page_contract.py", "pages/test_same_numbers.py"),
-)
+#: Where tests start their databases by other means than the fixture. Pages are left out: they read what workflows give.
+ON_A_DATABASE = ("services/", "store/")
 #: Tests of processes, of the embedded server itself, and of what is done with prices once they are read: they behave
 #: the same on any server, which the tests of the store have shown.
 ON_ANY_SERVER = (
