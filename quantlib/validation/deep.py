@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,8 @@ def validate_deeply(
     """
     paid = Costs() if costs is None else costs
     own = panel.select(strategy.inputs)
-    account = _Account(strategy, own, paid, limits, execution, cash, lag, delisted)
+    terms: _Terms = {"limits": limits, "execution": execution, "cash": cash, "lag": lag}
+    account = _Account(strategy, own, paid, terms, delisted)
     work = _Work(on_progress, cancelled)
     result = account.run(costs=paid) if result is None else result
     returns, periods = active_returns(result), result.periods_per_year
@@ -121,13 +123,10 @@ def validate_deeply(
             strategy,
             own,
             costs=paid,
-            limits=limits,
-            execution=execution,
-            cash=cash,
-            lag=lag,
             delisted=delisted,
             on_progress=work.part("variants"),
             cancelled=work.stopped,
+            **terms,
         )
     if len(variants.returns) != len(own) or not variants.returns.index.equals(own.index):
         raise StrategyError(
@@ -172,6 +171,15 @@ def validate_deeply(
     return Verdict(tuple(checks), certificate, evidence, complete=not work.halted)
 
 
+class _Terms(TypedDict):
+    """What accounts are run with, beside their costs."""
+
+    limits: Limits | None
+    execution: Execution | None
+    cash: float
+    lag: int
+
+
 @dataclass(frozen=True)
 class _Account:
     """How the strategy is run, each time the same way."""
@@ -179,25 +187,13 @@ class _Account:
     strategy: Strategy
     panel: Panel
     costs: AnyCosts
-    limits: Limits | None
-    execution: Execution | None
-    cash: float
-    lag: int
+    terms: _Terms
     delisted: Mapping[str, date] | None
 
     @property
     def run(self) -> Callable[..., BacktestResult]:
         """The backtest, but for its costs."""
-        return partial(
-            run_strategy,
-            self.strategy,
-            self.panel,
-            limits=self.limits,
-            execution=self.execution,
-            cash=self.cash,
-            lag=self.lag,
-            delisted=self.delisted,
-        )
+        return partial(run_strategy, self.strategy, self.panel, delisted=self.delisted, **self.terms)
 
     def entries(self, samples: int, seed: int, on_progress: Progress, cancelled: Callable[[], bool]) -> RandomEntries:
         """Return the strategy at random other times."""
@@ -205,28 +201,17 @@ class _Account:
             self.strategy,
             self.panel,
             costs=self.costs,
-            limits=self.limits,
-            execution=self.execution,
-            cash=self.cash,
-            lag=self.lag,
             delisted=self.delisted,
             samples=samples,
             seed=seed,
             on_progress=on_progress,
             cancelled=cancelled,
+            **self.terms,
         )
 
     def break_even(self) -> float:
         """Return the cost a side in basis points at which nothing is left."""
-        return break_even_cost(
-            self.strategy,
-            self.panel,
-            costs=self.costs,
-            limits=self.limits,
-            execution=self.execution,
-            cash=self.cash,
-            lag=self.lag,
-        )
+        return break_even_cost(self.strategy, self.panel, costs=self.costs, **self.terms)
 
 
 class _Work:

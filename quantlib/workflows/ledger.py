@@ -32,6 +32,7 @@ from quantlib.strategies import Strategy
 from quantlib.types import DateLike, Panel
 from quantlib.validation.trials import Trials, align_curves, effective_trials
 from quantlib.workflows.provenance import code_version
+from quantlib.workflows.run_records import idea_of
 from quantlib.workflows.session import Session
 
 
@@ -43,7 +44,7 @@ def backtest_trial(
     Its code and its name make no difference; a set of a sweep is the same trial as the backtest of that set.
     """
     terms = {"costs": costs_record(costs), "cash": float(cash), "lag": lag}
-    idea = session.idea or strategy.family
+    idea = idea_of(session, strategy)
     return _trial(
         session,
         "backtest",
@@ -79,7 +80,7 @@ def sweep_trial(
         What makes it this one: its grid, sample and seed.
     """
     terms = {"costs": costs_record(costs), "cash": float(cash), "lag": lag}
-    idea = session.idea or strategy.family
+    idea = idea_of(session, strategy)
     return _trial(
         session,
         kind,

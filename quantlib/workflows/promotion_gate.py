@@ -16,7 +16,7 @@ from quantlib.validation.nulls import beside, hold
 from quantlib.validation.rival_checks import gap_low
 from quantlib.workflows.holdout import holdout_start
 from quantlib.workflows.model_records import PREDICTIONS
-from quantlib.workflows.rerunning import RunAgain, run_again
+from quantlib.workflows.rerunning import RunAgain, kind_of, run_again
 from quantlib.workflows.run_records import costs_from
 from quantlib.workflows.session import Session
 from quantlib.workflows.tracking import ReadRun
@@ -64,7 +64,7 @@ def hurdles(session: Session, candidate: ReadRun, champion: ReadRun | None) -> l
 
 
 def _of_model(session: Session, candidate: ReadRun, champion: ReadRun | None) -> list[Hurdle]:
-    said, kind, lags = _predictions(session, candidate), _kind_of(candidate), int(candidate.tags["lags"])
+    said, kind, lags = _predictions(session, candidate), kind_of(candidate), int(candidate.tags["lags"])
     scheme = candidate.params.get("scheme", "unknown")
     foretold = candidate.tags.get("foretold") == "True"
     found = [
@@ -120,10 +120,6 @@ def _predictions(session: Session, run: ReadRun) -> pd.DataFrame:
     if "lags" not in run.tags:
         raise DataError(f"Run {run.name!r} was logged before predictions were kept with it. Train the model anew.")
     return session.tracker.read_parquet(run.id, PREDICTIONS)
-
-
-def _kind_of(run: ReadRun) -> Kind:
-    return "classification" if run.tags["target_kind"] == "classification" else "regression"
 
 
 def _of_strategy(session: Session, candidate: ReadRun, champion: ReadRun | None) -> list[Hurdle]:

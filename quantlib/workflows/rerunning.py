@@ -169,7 +169,7 @@ def _how_many(stored: pd.DataFrame, now: pd.DataFrame) -> str:
 
 
 def _compare_model(session: Session, run: ReadRun) -> Rerun:
-    tracker, kind = session.tracker, _kind(run)
+    tracker, kind = session.tracker, kind_of(run)
     ahead, said = tracker.read_parquet(run.id, AHEAD), tracker.read_parquet(run.id, PREDICTIONS)
     differences = []
     stored = ahead.pop("prediction").to_numpy()
@@ -185,7 +185,8 @@ def _compare_model(session: Session, run: ReadRun) -> Rerun:
     return Rerun(run, len(now) + len(numbers), tuple(differences))
 
 
-def _kind(run: ReadRun) -> Kind:
+def kind_of(run: ReadRun) -> Kind:
+    """Return what a trained model foretells: a class or a number."""
     if "target_kind" not in run.tags:
         raise DataError(f"Run {run.name!r} was logged before models could be asked again. Train the model anew.")
     return "classification" if run.tags["target_kind"] == "classification" else "regression"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from quantlib.backtest import BacktestResult
 from quantlib.backtest.sweep_result import SweepResult
 from quantlib.charts import equity_curves
 from quantlib.costs import AnyCosts, Costs, costs_record
+from quantlib.errors import DataError, QuantError, nearest
 from quantlib.metrics import METRICS
 from quantlib.store import RunRecord, read_runs, read_strategies, save_strategies
 from quantlib.strategies import Strategy
@@ -24,6 +26,8 @@ from quantlib.workflows.model_card import strategy_card
 from quantlib.workflows.provenance import code_version
 from quantlib.workflows.session import Session
 from quantlib.workflows.trading_costs import costs_by_field
+
+Read = TypeVar("Read")
 
 TERMS = "run.json"
 """The file of a run that says all it takes to make it again."""
@@ -45,6 +49,50 @@ def definition(strategy: Strategy) -> str:
 def stored_run(session: Session, run_id: str) -> RunRecord | None:
     """Return the record of a run that was made before, or None."""
     return next(iter(read_runs(session.store, id=run_id)), None)
+
+
+def run_of_kind(session: Session, run_id: str, kind: Literal["sweep", "validation"]) -> RunRecord:
+    """Return the record of a sweep or a validation.
+
+    Raises
+    ------
+    DataError
+        There is none with that id.
+    """
+    record = stored_run(session, run_id)
+    if record is None or record.kind != kind:
+        known = [one.id for one in read_runs(session.store, kind=kind, metrics=False, limit=100)]
+        raise DataError(f"{kind.capitalize()} {run_id!r} is not stored. {nearest(run_id, known)}")
+    return record
+
+
+def readable_runs(
+    session: Session,
+    kind: Literal["sweep", "validation"],
+    read: Callable[[RunRecord], Read],
+    strategy: Strategy | None,
+    source: str | None,
+    limit: int,
+) -> list[Read]:
+    """Return what `read` makes of the runs of a kind, the newest first, without those that cannot be read.
+
+    Parameters
+    ----------
+    strategy, source
+        Only runs of that strategy, and on that source's prices; None takes any.
+    limit
+        At most so many. Records are read one by one: each may be a whole table.
+    """
+    strategy_id = None if strategy is None else strategy.id
+    found = read_runs(session.store, kind=kind, strategy_id=strategy_id, metrics=False)
+    made: list[Read] = []
+    for one in found:
+        if len(made) == limit:
+            break
+        if source is None or one.params.get("source") == source:
+            with suppress(QuantError):
+                made.append(read(run_of_kind(session, one.id, kind)))
+    return made
 
 
 def tags_of(panel: Panel, strategy: Strategy | None = None) -> dict[str, str]:

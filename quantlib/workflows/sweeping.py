@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from math import prod
@@ -17,8 +16,8 @@ from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.sweep_result import SweepResult
 from quantlib.compute import Engine
 from quantlib.costs import AnyCosts, Costs, costs_record
-from quantlib.errors import DataError, QuantError, nearest
-from quantlib.store import RunRecord, read_runs, read_strategies, save_runs
+from quantlib.errors import DataError
+from quantlib.store import RunRecord, read_strategies, save_runs
 from quantlib.store.jobs import Queued
 from quantlib.strategies import Strategy, build
 from quantlib.types import Panel
@@ -33,7 +32,9 @@ from quantlib.workflows.run_records import (
     costs_from,
     definition,
     idea_of,
+    readable_runs,
     remember_strategy,
+    run_of_kind,
     stored_run,
     tags_of,
 )
@@ -272,17 +273,7 @@ def sweeps(
 
     One that cannot be read is left out; `sweep_result` says why.
     """
-    strategy_id = None if strategy is None else strategy.id
-    found = read_runs(session.store, kind="sweep", strategy_id=strategy_id, metrics=False)
-    ids = [one.id for one in found if source is None or one.params.get("source") == source]
-    made: list[StoredSweep] = []
-    for one in ids:
-        if len(made) == limit:
-            break
-        record = stored_run(session, one)
-        with suppress(QuantError):
-            made += [] if record is None else [_read(session, record, strategy)]
-    return made
+    return readable_runs(session, "sweep", lambda record: _read(session, record, strategy), strategy, source, limit)
 
 
 def sweep_result(session: Session, id: str) -> StoredSweep:  # noqa: A002  the field's name everywhere
@@ -295,11 +286,7 @@ def sweep_result(session: Session, id: str) -> StoredSweep:  # noqa: A002  the f
     StrategyError
         Its strategy is no longer accepted.
     """
-    record = stored_run(session, id)
-    if record is None or record.kind != "sweep":
-        known = [one.id for one in read_runs(session.store, kind="sweep", limit=100)]
-        raise DataError(f"Sweep {id!r} is not stored. {nearest(id, known)}")
-    return _read(session, record)
+    return _read(session, run_of_kind(session, id, "sweep"))
 
 
 def _read(session: Session, record: RunRecord, strategy: Strategy | None = None) -> StoredSweep:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,12 +18,12 @@ from quantlib.backtest.neighbourhood import axes_of, parameters_of
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.variants import Variants, variants_of
 from quantlib.costs import AnyCosts, Costs, costs_record
-from quantlib.errors import DataError, QuantError, nearest
+from quantlib.errors import DataError
 from quantlib.reports.verdict_card import verdict_card
 from quantlib.reports.verdict_figures import verdict_figures
 from quantlib.reports.verdict_types import VerdictCard
 from quantlib.sources import SOURCES
-from quantlib.store import RunRecord, read_runs, save_runs
+from quantlib.store import RunRecord, save_runs
 from quantlib.store.jobs import Queued
 from quantlib.strategies import Strategy
 from quantlib.types import Panel
@@ -35,7 +34,15 @@ from quantlib.workflows.ledger import SetsTried, is_done, recorded, sets_recorde
 from quantlib.workflows.logged import Logged
 from quantlib.workflows.provenance import code_version, content_id
 from quantlib.workflows.research import backtest_strategy, data_label, hindsight, shared_panel
-from quantlib.workflows.run_records import definition, idea_of, remember_strategy, stored_run, tags_of
+from quantlib.workflows.run_records import (
+    definition,
+    idea_of,
+    readable_runs,
+    remember_strategy,
+    run_of_kind,
+    stored_run,
+    tags_of,
+)
 from quantlib.workflows.session import Session
 from quantlib.workflows.trading_costs import costs_in_words, usual_costs
 
@@ -149,7 +156,7 @@ def validate_strategy(
     )  # fmt: skip
     if is_done(session, parent) and (found := stored_run(session, _id(session, key))) is not None:
         with recorded(session, parent):  # asked for once more
-            return Validated(_read(found), found.id, found.mlflow_run_id, again=True)
+            return _validated(found)
     tell = on_progress or (lambda *_: None)
     with sets_recorded(session, parent, Grid(strategy, {}, None), panel) as (running, tried):
         terms: dict[str, Any] = {"costs": costs, "cash": cash, "lag": lag}
@@ -303,15 +310,7 @@ def validations(
 
     One that was stored in another form is left out; `validation_result` says why.
     """
-    strategy_id = None if strategy is None else strategy.id
-    found = read_runs(session.store, kind="validation", strategy_id=strategy_id, metrics=False)
-    made: list[Validated] = []
-    for one in (run.id for run in found if source is None or run.params.get("source") == source):
-        if len(made) == limit:
-            break
-        with suppress(QuantError):
-            made.append(validation_result(session, one))
-    return made
+    return readable_runs(session, "validation", _validated, strategy, source, limit)
 
 
 def validation_result(session: Session, id: str) -> Validated:  # noqa: A002  the field's name everywhere
@@ -322,10 +321,10 @@ def validation_result(session: Session, id: str) -> Validated:  # noqa: A002  th
     DataError
         There is none with that id, or it was stored in another form.
     """
-    record = stored_run(session, id)
-    if record is None or record.kind != "validation":
-        known = [one.id for one in read_runs(session.store, kind="validation", metrics=False, limit=100)]
-        raise DataError(f"Validation {id!r} is not stored. {nearest(id, known)}")
+    return _validated(run_of_kind(session, id, "validation"))
+
+
+def _validated(record: RunRecord) -> Validated:
     return Validated(_read(record), record.id, record.mlflow_run_id, again=True)
 
 

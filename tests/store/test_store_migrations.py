@@ -104,6 +104,15 @@ def fresh(database: Database) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+def upgraded(address: str, head: str, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
+    """Return an engine of a database that was brought to an older schema."""
+    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(read_address(address)))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "HEAD", head)
+        migrations.upgrade(engine)
+    return engine
+
+
 OLDER = """
 INSERT INTO market_data.bars (symbol, source, ts, close, recorded_at) VALUES
     ('KO', 'a', '2019-01-02', 7, '2024-01-03Z'), ('KO', 'a', '2024-01-02', 9, '2024-01-06Z'),
@@ -116,10 +125,7 @@ INSERT INTO market_data.bar_revisions (symbol, source, ts, close, recorded_at, r
 def test_bars_of_an_older_schema_are_read_as_before(
     fresh: str, monkeypatch: pytest.MonkeyPatch, database: Database
 ) -> None:
-    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(read_address(fresh)))
-    with monkeypatch.context() as patch:
-        patch.setattr(migrations, "HEAD", "r0002")
-        migrations.upgrade(engine)
+    engine = upgraded(fresh, "r0002", monkeypatch)
     with engine.begin() as connection:
         assert connection.scalar(sa.text("SELECT to_regclass('market_data.bar_series')")) is None
         connection.exec_driver_sql(OLDER)
@@ -171,10 +177,7 @@ VALUES
 def test_runs_of_an_older_schema_become_trials_of_the_past(
     fresh: str, monkeypatch: pytest.MonkeyPatch, database: Database
 ) -> None:
-    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(read_address(fresh)))
-    with monkeypatch.context() as patch:
-        patch.setattr(migrations, "HEAD", "r0005")
-        migrations.upgrade(engine)
+    engine = upgraded(fresh, "r0005", monkeypatch)
     with engine.begin() as connection:
         connection.exec_driver_sql(RUNS)
     engine.dispose()
