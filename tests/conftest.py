@@ -12,7 +12,7 @@ from skfolio.datasets import load_factors_dataset, load_sp500_dataset
 from quantlib.settings import Settings
 from quantlib.types import Panel
 
-pytest_plugins = ["chromium", "database", "recorded"]
+pytest_plugins = ["chromium", "database", "prepared", "recorded"]
 
 # Whatever the developer has set for their own workbench stays out of the tests, and their data out of reach.
 _named = {str(field.validation_alias) for field in Settings.model_fields.values() if field.validation_alias}

@@ -1,8 +1,13 @@
-"""Homes for the tests of the app: a folder and a database of their own, empty or with the pipeline's results in it."""
+"""Homes for the tests of the app: a folder and a database of their own, empty or with the pipeline's results in it.
+
+A pytest plugin for the sake of what its processes share: `pytest_plugins = ["prepared"]` in tests/conftest.py.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,7 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from database import _database
+
+from quantlib.store import embedded
 
 ROOT = Path(__file__).resolve().parents[1]
 # No test reads a .env file, in other processes either.
@@ -19,6 +27,8 @@ WITHOUT_ENV_FILE = "from quantlib.settings import Settings; Settings.model_confi
 # One thread each: several processes share few cores.
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 WORLDS = 60
+SHARED = "PREPARED_HOME"
+MADE = pytest.StashKey[str]()
 
 
 @dataclass(frozen=True)
@@ -53,11 +63,45 @@ def empty_home() -> Iterator[Home]:
 
 @contextmanager
 def prepared_home() -> Iterator[Home]:
-    """Give a home with the sample and the results of a pipeline of few worlds."""
+    """Give a home with the sample and the results of a pipeline of few worlds.
+
+    On the embedded server it is a copy of one that all processes of a run share: the pipeline takes half a minute.
+    """
     with empty_home() as home:
-        command, environment = home.command("from quantlib.cli import main; main()", "pipeline")
-        done = subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-        )
-        assert done.returncode == 0, f"the pipeline failed:\n{done.stdout}\n{done.stderr}"
+        if home.url is None:
+            subprocess.run(["cp", "-a", f"{_made_once()}/.", str(home.folder)], check=True)
+        else:
+            _run_pipeline(home)
         yield home
+
+
+def _made_once() -> Path:
+    """Return the folder of the home that all copies are of; the first process that asks makes it."""
+    place = Path(os.environ[SHARED])
+    made, home = place / "made", place / "home"
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            _run_pipeline(Home(home, None))
+            embedded.stop(home)
+            made.touch()
+    return home
+
+
+def _run_pipeline(home: Home) -> None:
+    command, environment = home.command("from quantlib.cli import main; main()", "pipeline")
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"the pipeline failed:\n{done.stdout}\n{done.stderr}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make room for what processes share, unless whoever starts several runs in a row has made it for all of them."""
+    if SHARED not in os.environ:
+        os.environ[SHARED] = config.stash[MADE] = tempfile.mkdtemp(prefix="workbench-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove it where it was made."""
+    if place := config.stash.get(MADE, None):
+        shutil.rmtree(place)
+        del os.environ[SHARED]

@@ -41,6 +41,7 @@ class Traces:
     @classmethod
     def of(cls, equity: FloatArray, first: NDArray[np.int64], buckets: int = BUCKETS) -> Traces:
         """Return the traces of accounts from their equity [A, T] and the row of their first fill [A], 0 for none."""
+        equity = np.require(equity, np.float64, ["C", "W"])  # or all of it is compiled once more for others
         return cls.split(traces_nb(equity, first, min(buckets, equity.shape[1] - 1)))
 
     @classmethod
@@ -52,7 +53,7 @@ class Traces:
     def of_result(cls, result: BacktestResult, buckets: int = BUCKETS) -> Traces:
         """Return the trace of a backtest, as the same set of a sweep has it."""
         first = len(result.equity) - len(active_returns(result))
-        return cls.of(result.equity.to_numpy(dtype=np.float64)[None, :].copy(), np.array([first]), buckets)
+        return cls.of(result.equity.to_numpy(dtype=np.float64)[None, :], np.array([first]), buckets)
 
     def frame(self, index: pd.DatetimeIndex, labels: Sequence[str]) -> pd.DataFrame:
         """Return the growth as a table, one row an account and one column the last session of each bucket."""

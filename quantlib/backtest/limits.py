@@ -60,7 +60,8 @@ def _steady(cut: FloatArray, given: FloatArray) -> FloatArray:
     row = np.arange(cut.shape[1])
     near = (np.abs(np.diff(cut, axis=1)) <= ROUNDING).all(axis=0)
     row[1:][near & (touched[1:] | touched[:-1])] = 0
-    return cut[:, np.maximum.accumulate(row)]
+    # In the order that the kernel is compiled for: rows picked out by a list come the other way round.
+    return np.ascontiguousarray(cut[:, np.maximum.accumulate(row)])
 
 
 def surely_within(weights: FloatArray, limits: Limits) -> bool:

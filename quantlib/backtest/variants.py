@@ -42,6 +42,8 @@ class Variants:
         Net daily returns after costs [time x variant], unknown before a variant's first fill.
     parameters
         What each was run with [variant x parameter]; the first column of `returns` is the strategy itself.
+    sets
+        The same of each variant as a grid has it: what its definition is made from.
     chosen
         The column of the strategy itself.
     varied, left
@@ -56,6 +58,7 @@ class Variants:
 
     returns: pd.DataFrame
     parameters: pd.DataFrame
+    sets: tuple[Mapping[str, Any], ...]
     chosen: int
     varied: tuple[str, ...]
     left: Mapping[str, str]
@@ -90,6 +93,7 @@ def variants_of(
     delisted: Mapping[str, date] | None = None,
     engine: Engine = "threads",
     workers: int | None = None,
+    on_sets: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
     on_progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Variants:
@@ -106,6 +110,9 @@ def variants_of(
         Values by parameter, as in `sweep`; None for the neighbourhood.
     costs, stops, limits, execution, cash, lag, rebalance, delisted, engine, workers
         As in `sweep`.
+    on_sets
+        Called with sets that are about to be run, as a grid has them; those that turn out to change nothing but the
+        size, or cannot be run, are no variants afterwards.
     on_progress
         Called with (variants done, all); all of a neighbourhood is the most it may have, until that is known.
     cancelled
@@ -127,7 +134,7 @@ def variants_of(
     space = Grid(strategy, {}, stops) if grid is None else Grid.of(strategy, grid, stops)
     whole = chunk_of(space, panel, rules, "account", ())
     chunk = _Returns(space, panel, rules, "account", (), number=whole.number)
-    run = _Run(chunk, engine, workers, on_progress, cancelled)
+    run = _Run(chunk, engine, workers, on_sets, on_progress, cancelled)
     try:
         run.own()
         if grid is not None:
@@ -165,24 +172,26 @@ class _Run:
         chunk: _Returns,
         engine: Engine,
         workers: int | None,
+        on_sets: Callable[[Sequence[Mapping[str, Any]]], None] | None,
         on_progress: Progress | None,
         cancelled: Callable[[], bool] | None,
     ) -> None:
         self.chunk, self.engine, self.workers = chunk, engine, workers
-        self.on_progress, self.cancelled = on_progress, cancelled
+        self.on_sets, self.on_progress, self.cancelled = on_sets, on_progress, cancelled
         self.done = 0
         self.refused = 0
         self.complete = True
         self.seen: dict[tuple[str, Stops], int | None] = {}
-        self.sets: list[Mapping[str, Any]] = []
+        self.sets: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
         self.found: list[FloatArray] = []
 
     def own(self) -> None:
         """Run the strategy itself, which is the first variant."""
+        self._tell([{}])
         [answer] = self.chunk([{}])
         if isinstance(answer, str):
             raise StrategyError(answer)
-        self._keep({}, self.chunk.grid.definition({}), answer)
+        self._keep(({}, {}), self.chunk.grid.definition({}), answer)
 
     def all(self, sets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], ahead: int = 0) -> None:
         """Run what has not been run, of sets given as (what tables say, parameters of the grid).
@@ -200,6 +209,7 @@ class _Run:
             if key not in self.seen:
                 self.seen[key] = None
                 new.append((one, parameters, definition))
+        self._tell([parameters for _, parameters, _ in new])
         total = self.done + len(new)
         parts = [new[k : k + _PART] for k in range(0, len(new), _PART)]
 
@@ -219,11 +229,11 @@ class _Run:
         answered = 0
         for part, rows in zip(parts, answers, strict=False):  # fewer answers where it was cancelled
             answered += 1
-            for (one, _, definition), row in zip(part, rows, strict=True):
+            for (one, parameters, definition), row in zip(part, rows, strict=True):
                 if isinstance(row, str):
                     self.refused += 1
                 else:
-                    self._keep(one, definition, row)
+                    self._keep((one, parameters), definition, row)
         self.done = total
         self.complete = self.complete and answered == len(parts)
 
@@ -232,7 +242,11 @@ class _Run:
         place = self.seen.get((definition.strategy.id, definition.stops))
         return None if place is None else self.found[place][0]
 
-    def _keep(self, one: Mapping[str, Any], definition: Definition, row: FloatArray) -> None:
+    def _tell(self, sets: Sequence[Mapping[str, Any]]) -> None:
+        if self.on_sets is not None and sets:
+            self.on_sets(sets)
+
+    def _keep(self, one: tuple[Mapping[str, Any], Mapping[str, Any]], definition: Definition, row: FloatArray) -> None:
         self.seen[definition.strategy.id, definition.stops] = len(self.found)
         self.sets.append(one)
         self.found.append(row)
@@ -242,16 +256,17 @@ class _Run:
         own = self.chunk.grid.definition({})
         usual = {axis.name: axis.value for axis in axes_of(own.strategy)}
         # What was tried alone and changes nothing is the strategy once more, and no variant.
-        kept = [k for k, one in enumerate(self.sets) if set(one) <= set(names)]
+        kept = [k for k, (one, _) in enumerate(self.sets) if set(one) <= set(names)]
         columns = pd.RangeIndex(len(kept), name="variant")
         table = {}
         for name in names:
             usually = usual[name] if name in usual else _value(own, name)
-            values = [self.sets[k].get(name, usually) for k in kept]
+            values = [self.sets[k][0].get(name, usually) for k in kept]
             table[name] = pd.Series(values, columns, dtype=object if None in values else None)
         return Variants(
             returns=pd.DataFrame(np.concatenate([self.found[k] for k in kept]).T, panel.index, columns),
             parameters=pd.DataFrame(table, index=columns),
+            sets=tuple(self.sets[k][1] for k in kept),
             chosen=0,
             varied=tuple(names),
             left=left,

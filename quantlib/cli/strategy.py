@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantlib.cli.terminal import Idea, console, minute, opened, print_table
+from quantlib.cli.terminal import Cash, Idea, Lag, console, minute, opened, print_table
 from quantlib.errors import StrategyError
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def run(
     what: What,
     start: Annotated[str | None, typer.Option("--from", help="First session, YYYY-MM-DD.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Last session, YYYY-MM-DD.")] = None,
-    cash: Annotated[float, typer.Option(help="What the account begins with.", min=1.0)] = 1_000_000.0,
-    lag: Annotated[int, typer.Option(help="Sessions from a decision to its fill.", min=1, max=20)] = 1,
+    cash: Cash = 1_000_000.0,
+    lag: Lag = 1,
     idea: Idea = None,
 ) -> None:
     """Run a definition over the stored prices; the run is stored, logged to MLflow and counted."""

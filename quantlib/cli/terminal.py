@@ -26,7 +26,9 @@ errors = Console(stderr=True)
 
 AsOf = Annotated[str | None, typer.Option(help="Use only what was known on this date, YYYY-MM-DD.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Idea = Annotated[str | None, typer.Option(help="What its trials are of; by default the family of the strategy.")]
+Idea = Annotated[str | None, typer.Option(help="What its trials are of; by default the kind of strategy.")]
+Cash = Annotated[float, typer.Option(help="What the account begins with.", min=1.0)]
+Lag = Annotated[int, typer.Option(help="Sessions from a decision to its fill.", min=1, max=20)]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same worlds.", min=0)]
 Out = Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write every outcome there; nothing is replaced.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on.", min=1, max=65535)]

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantlib.cli.terminal import Idea, check_new, console, opened, print_frame, print_lines, print_table, watched
+from quantlib.cli.terminal import (
+    Cash,
+    Idea,
+    Lag,
+    check_new,
+    console,
+    opened,
+    print_frame,
+    print_lines,
+    print_table,
+    watched,
+)
 from quantlib.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,6 +66,8 @@ def validate(
     open_holdout: Annotated[
         bool, typer.Option("--open-holdout", help="Judge by the hold-out too; that is counted.")
     ] = False,
+    cash: Cash = 1_000_000.0,
+    lag: Lag = 1,
     quick: Annotated[bool, typer.Option("--quick", help="Only the checks that every backtest makes.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.json|.html", help="Write the card there; nothing is replaced.")
@@ -73,11 +86,13 @@ def validate(
     with opened(idea) as session:
         name, definition = open_definition(session, what)
         if quick:
-            made = quick_verdict(session, definition.strategy, name=name, start=since, open_holdout=open_holdout)
+            made = quick_verdict(
+                session, definition.strategy, name=name, start=since, open_holdout=open_holdout, cash=cash, lag=lag
+            )
         else:
             with watched(f"Validating {name}") as tell:
                 made = validate_strategy(
-                    session, definition.strategy, name=name, start=since, open_holdout=open_holdout,
+                    session, definition.strategy, name=name, start=since, open_holdout=open_holdout, cash=cash, lag=lag,
                     on_progress=lambda done, of: tell(done, of, ""),
                 )  # fmt: skip
     _print(made)

@@ -65,8 +65,10 @@ def calibration(up: FloatArray, probability: FloatArray, *, bins: int = 10) -> p
     return grouped.mean().assign(n=grouped.size()).rename_axis("bin")
 
 
-def gain_over(predictions: pd.DataFrame, baseline: str, kind: Kind, *, lags: int) -> tuple[float, float, float]:
-    """Return by how much the model's loss is below that of a yardstick, with its 95 % interval.
+def gain_over(
+    predictions: pd.DataFrame, baseline: str, kind: Kind, *, lags: int, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """Return by how much the model's loss is below that of a yardstick, with an interval.
 
     The test of Diebold and Mariano (1995): the difference of losses is summed over symbols at each session, as what
     moves them moves them together, and its mean's error is Newey-West's, as labels overlap. A row that was asked
@@ -82,6 +84,8 @@ def gain_over(predictions: pd.DataFrame, baseline: str, kind: Kind, *, lags: int
         Of the target.
     lags
         Sessions after which two losses share nothing: twice the horizon.
+    confidence
+        Of the interval, between 0 and 1.
     """
     label = predictions["label"].to_numpy()
     gain = losses(label, predictions[baseline].to_numpy(), kind) - losses(
@@ -94,7 +98,7 @@ def gain_over(predictions: pd.DataFrame, baseline: str, kind: Kind, *, lags: int
     if not daily.any():
         return 0.0, 0.0, 0.0
     fit = OLS(daily, np.ones(len(daily))).fit(cov_type="HAC", cov_kwds={"maxlags": min(lags, len(daily) - 1)})
-    ((low, high),) = fit.conf_int(0.05)
+    ((low, high),) = fit.conf_int(1.0 - confidence)
     return float(fit.params[0]), float(low), float(high)
 
 

@@ -23,7 +23,7 @@ class Trial(Row):
     id: Name = Field(description="Hash of the idea and of all that went in; asking again is no new trial.")
     parent: str | None = Field(default=None, description="The sweep or search it was first a part of.")
     kind: Kind = Field(description="What it is; a sweep or search is no trial of its own, its sets and fits are.")
-    idea: Name = Field(description="What it is a trial of: the strategy's family, or what the person called it.")
+    idea: Name = Field(description="What it is a trial of: the kind of strategy, or what the person called it.")
     strategy_id: str | None = Field(default=None, description="Family and content hash of the definition.")
     title: str = Field(default="", description="What people call it.")
     universe: str = Field(default="", description="Symbols it read, with commas between.")

@@ -209,6 +209,22 @@ def read_trials(
     return found.assign(**days, n=found["n"].astype("Int64"))
 
 
+_GROWTH = f"""
+SELECT outcome, first, last, sharpe, curve FROM strategies.trials WHERE idea = $1 AND {_COUNTS} ORDER BY began_at, id
+"""  # noqa: S608  ours
+
+
+def read_growth(store: Store, idea: str) -> pd.DataFrame:
+    """Return how the trials of an idea grew, of all that count: `outcome`, `first`, `last`, `sharpe` and `curve`.
+
+    As in `read_trials`; a sweep of thousands is read in a fraction of the time.
+    """
+    with store.bulk() as cursor:
+        cursor.execute(_GROWTH, [idea])
+        found: pd.DataFrame = cursor.fetch_arrow_table().to_pandas(date_as_object=False)
+    return found.assign(**{name: found[name].astype("datetime64[us]") for name in _DATES})
+
+
 def curves_of(trials: pd.DataFrame) -> list[FloatArray]:
     """Return the log growth by bucket of trials that were read with their curves; an empty one where there is none."""
     nothing = np.empty(0)

@@ -67,6 +67,11 @@ class Strategy(BaseModel):
     source_code: ClassVar[str] = ""
 
     @property
+    def idea(self) -> str:
+        """What its trials are counted with: all of its family, whatever their symbols and parameters."""
+        return self.family
+
+    @property
     @abstractmethod
     def symbols(self) -> tuple[str, ...]:
         """The symbols it trades."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from quantlib.conditions import evaluate, evaluate_each
-from quantlib.strategies.hedge import fitted_ratios, ratios, rolling_moments_nb
+from quantlib.strategies.hedge import fitted_ratios, ratios, rolling_moments
 from quantlib.strategies.legs import Kind, VolatilityTarget
 from quantlib.strategies.memo import Memo
 from quantlib.strategies.timing import NAMES, Band, Hold, Rank, Rules
@@ -132,7 +132,7 @@ def measure(group: Group, legs: Panel, *, always: bool = False) -> tuple[pd.Data
     if not (group.reads_spread or always):
         return pd.DataFrame(index=legs.index), found, usable
     n = group.spread_lookback
-    mean, covariance = rolling_moments_nb(log, n)
+    mean, covariance = rolling_moments(log, n)
     spread = (found * (log - mean)).sum(axis=1)
     variance = np.einsum("ti,tij,tj->t", found, covariance, found)
     own = (found**2 * np.diagonal(covariance, axis1=1, axis2=2)).sum(axis=1)
@@ -194,7 +194,7 @@ def _scales(target: VolatilityTarget | None, legs: Panel, unit: FloatArray, capi
     """Return the size of the group at each session, as a factor of its capital share [T]; NaN where unknown."""
     if target is None:
         return np.ones(len(legs))
-    _, covariance = rolling_moments_nb(legs.returns().to_numpy(dtype=np.float64), target.lookback)
+    _, covariance = rolling_moments(legs.returns().to_numpy(), target.lookback)
     variance = np.einsum("ti,tij,tj->t", unit, covariance, unit) * sessions_per_year(legs.index)
     return _scale(target, variance, capital)
 

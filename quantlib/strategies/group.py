@@ -123,6 +123,11 @@ class Group(Strategy):
         return self
 
     @property
+    def idea(self) -> str:
+        """What its trials are counted with: all groups of its kind, whenever they trade."""
+        return self.kind
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """Its legs."""
         return tuple(leg.symbol for leg in self.legs)

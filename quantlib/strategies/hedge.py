@@ -15,6 +15,13 @@ COLLINEAR = 1e-8
 DIFFUSE = 1e6
 
 
+def rolling_moments(values: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    """Return means [T, L] and covariances [T, L, L] of each window, by the kernel below."""
+    # Also writable, or it is compiled once more for arrays that are not.
+    moments: tuple[FloatArray, FloatArray] = rolling_moments_nb(np.require(values, np.float64, ["C", "W"]), n)
+    return moments
+
+
 @kernel
 def rolling_moments_nb(values: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     """Return means [T, L] and covariances [T, L, L] (divisor n - 1) of each window of `n` rows; NaN where not full.
@@ -109,7 +116,7 @@ def ratios(
 def _inverse_volatility(
     log: FloatArray, n: int, weights: FloatArray, explained: int
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    _, covariance = rolling_moments_nb(returns_of(log), n)
+    _, covariance = rolling_moments(returns_of(log), n)
     deviation = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     moves = np.asarray((deviation > 1e-10).all(axis=1))
     found = np.full(log.shape, np.nan)
@@ -133,7 +140,7 @@ def _fitted(hedge: Hedge, log: FloatArray, signs: FloatArray, explained: int) ->
         found[: hedge.lookback - 1] = np.nan
     else:
         moved = returns_of(log) if hedge.method in {"beta", "pca"} else log
-        _, covariance = rolling_moments_nb(moved, hedge.lookback)
+        _, covariance = rolling_moments(moved, hedge.lookback)
         variance = np.diagonal(covariance, axis1=1, axis2=2)
         full = np.isfinite(variance).all(axis=1) & (np.nan_to_num(variance) > 1e-20).all(axis=1)
         scale = np.sqrt(variance[full])

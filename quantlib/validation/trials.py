@@ -142,11 +142,18 @@ def align_curves(
     begins, ends = (pd.DatetimeIndex(list(dates)).as_unit("us").asi8.astype(np.float64) for dates in (first, last))
     edges = np.linspace(begins.min(), ends.max(), buckets + 1)
     out = np.full((len(curves), buckets), np.nan)
-    for i, curve in enumerate(curves):
-        growth = np.nan_to_num(np.asarray(curve, dtype=np.float64))
-        if growth.size:
-            own = np.linspace(begins[i], ends[i], growth.size + 1)
-            out[i] = np.diff(np.interp(edges, own, np.concatenate([[0.0], growth.cumsum()])))
+    # The sets of a sweep share one span: all of them are put on the common dates at once.
+    sizes = [float(np.size(curve)) for curve in curves]
+    spans, which = np.unique(np.array([begins, ends, sizes]), axis=1, return_inverse=True)
+    for k, (begin, end, known) in enumerate(spans.T):
+        if (size := int(known)) == 0:
+            continue
+        rows = np.flatnonzero(which == k)
+        grown = np.zeros((len(rows), size + 1))
+        np.nan_to_num(np.array([curves[int(i)] for i in rows], dtype=np.float64)).cumsum(axis=1, out=grown[:, 1:])
+        place = np.interp(edges, np.linspace(begin, end, size + 1), np.arange(size + 1))
+        left = np.minimum(place.astype(np.intp), size - 1)
+        out[rows] = np.diff(grown[:, left] + (place - left) * (grown[:, left + 1] - grown[:, left]))
     return out
 
 

@@ -25,6 +25,7 @@ from quantlib.store.trials import (
     count_trials,
     curves_of,
     end_trials,
+    read_growth,
     read_trials,
     trial_id,
 )
@@ -272,7 +273,7 @@ def trials_of(session: Session, idea: str) -> Trials:
     --------
     quantlib.validation.trials.effective_trials
     """
-    found = read_trials(session.store, idea=idea, counted=True, curves=True)
+    found = read_growth(session.store, idea)
     done = found[(found["outcome"] == "done") & found["last"].notna()]
     if done.empty:
         return Trials(len(found), float(len(found)), float("nan"))

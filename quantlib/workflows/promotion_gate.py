@@ -12,6 +12,7 @@ from quantlib.errors import DataError
 from quantlib.metrics import ENOUGH, sharpe_ratio
 from quantlib.ml.scores import LOSS, gain_over, score
 from quantlib.ml.targets.target import Kind
+from quantlib.store.trials import read_trials
 from quantlib.validation.nulls import beside, hold
 from quantlib.validation.rival_checks import gap_low
 from quantlib.workflows.holdout import holdout_start
@@ -35,7 +36,7 @@ class Hurdle:
     sentence
         Why, with the numbers.
     value, low
-        By how much it is better, and the low end of the 95 % interval of that; NaN where it is not measured.
+        By how much it is better, and the low end of the interval of that; NaN where it is not measured.
     """
 
     key: str
@@ -50,9 +51,10 @@ def hurdles(session: Session, candidate: ReadRun, champion: ReadRun | None) -> l
     """Return what a candidate had to show to become the champion, and whether it did.
 
     A model has to beat every yardstick, and the champion on the rows that both were asked about, by more than chance
-    (Diebold-Mariano on the losses out of sample). A strategy has to be made again as it was stored, see nothing of the
-    future, and over the hold-out earn more for its risk than its symbols in equal parts, and than the champion by more
-    than chance. Without a champion there is only the rest.
+    (Diebold-Mariano on the losses out of sample). The more models were tried of what it predicts, the more it has to
+    show: 5 % is the chance that the best of them all passes without an edge (Bonferroni). A strategy has to be made
+    again as it was stored, see nothing of the future, and over the hold-out earn more for its risk than its symbols in
+    equal parts, and than the champion by more than chance. Without a champion there is only the rest.
 
     Raises
     ------
@@ -65,6 +67,7 @@ def hurdles(session: Session, candidate: ReadRun, champion: ReadRun | None) -> l
 
 def _of_model(session: Session, candidate: ReadRun, champion: ReadRun | None) -> list[Hurdle]:
     said, kind, lags = _predictions(session, candidate), kind_of(candidate), int(candidate.tags["lags"])
+    tried = _models_tried(session, candidate)
     scheme = candidate.params.get("scheme", "unknown")
     foretold = candidate.tags.get("foretold") == "True"
     found = [
@@ -80,7 +83,7 @@ def _of_model(session: Session, candidate: ReadRun, champion: ReadRun | None) ->
     ]
     for name in (name for name in ("prior", "naive") if name in said):
         words = "the base rate" if name == "prior" else "the last known value"
-        found.append(_lower_loss("baseline" if name == "prior" else name, said, name, words, kind, lags))
+        found.append(_lower_loss("baseline" if name == "prior" else name, said, name, words, kind, lags, tried))
     if champion is None:
         return found
     theirs = _predictions(session, champion)
@@ -93,17 +96,29 @@ def _of_model(session: Session, candidate: ReadRun, champion: ReadRun | None) ->
         sentence = f"It cannot be compared with the champion: {why}. Register it under another name, or train it anew."
         return [*found, Hurdle("champion", "Better than the champion", passed=False, sentence=sentence)]
     beside_it = shared.rename(columns={"prediction_theirs": "champion"})
-    return [*found, _lower_loss("champion", beside_it, "champion", "the champion", kind, lags)]
+    return [*found, _lower_loss("champion", beside_it, "champion", "the champion", kind, lags, tried)]
 
 
-def _lower_loss(key: str, said: pd.DataFrame, other: str, words: str, kind: Kind, lags: int) -> Hurdle:
-    """Return whether predictions have a lower loss than those in another column, by more than chance."""
-    gain, low, high = gain_over(said, other, kind, lags=lags)
+def _models_tried(session: Session, candidate: ReadRun) -> int:
+    """Return how many different models of what the candidate predicts were scored; prices that moved on make no other.
+
+    What a search tries is not among them: it sees nothing of the sessions that are scored.
+    """
+    found = read_trials(session.store, idea=candidate.tags.get("idea", ""), kind="model", counted=True)
+    return max(1, found["params"].nunique())
+
+
+def _lower_loss(key: str, said: pd.DataFrame, other: str, words: str, kind: Kind, lags: int, tried: int) -> Hurdle:
+    """Return whether predictions have a lower loss than those in another column, by more than the luck of the best."""
+    confidence = 1.0 - 0.05 / tried
+    gain, low, high = gain_over(said, other, kind, lags=lags, confidence=confidence)
     loss = LOSS[kind]
     mine, theirs = (score(said["label"].to_numpy(), said[c].to_numpy(), kind)[loss] for c in ("prediction", other))
+    among = f", which is 95 % for the best of {tried} models tried" if tried > 1 else ""
+    between = f"{100 * confidence:.4g} % interval {low:.3g} to {high:.3g}{among}"
     sentence = (
         f"{loss.replace('_', ' ').capitalize()} {mine:.5g} against {theirs:.5g} for {words} on {len(said):,} rows: "
-        f"{'lower' if gain > 0 else 'not lower'} by {gain:.3g} (95 % interval {low:.3g} to {high:.3g})"
+        f"{'lower' if gain > 0 else 'not lower'} by {gain:.3g} ({between})"
     )
     passed = low > 0
     tail = "more than chance explains." if passed else "chance explains it." if gain > 0 else "it is no better."

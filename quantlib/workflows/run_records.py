@@ -104,7 +104,7 @@ def tags_of(panel: Panel, strategy: Strategy | None = None) -> dict[str, str]:
 
 def idea_of(session: Session, strategy: Strategy) -> str:
     """Return what a strategy's runs are trials of, as the ledger has it."""
-    return session.idea or strategy.family
+    return session.idea or strategy.idea
 
 
 def costs_from(record: Mapping[str, Any]) -> AnyCosts:

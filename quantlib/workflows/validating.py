@@ -14,11 +14,10 @@ from pydantic import ValidationError
 
 from quantlib.backtest import holding_beside, run_strategy
 from quantlib.backtest.curves import Traces
-from quantlib.backtest.neighbourhood import axes_of, parameters_of
 from quantlib.backtest.sweep_grid import Grid
 from quantlib.backtest.variants import Variants, variants_of
 from quantlib.costs import AnyCosts, Costs, costs_record
-from quantlib.errors import DataError
+from quantlib.errors import DataError, StrategyError
 from quantlib.reports.verdict_card import verdict_card
 from quantlib.reports.verdict_figures import verdict_figures
 from quantlib.reports.verdict_types import VerdictCard
@@ -161,10 +160,10 @@ def validate_strategy(
     with sets_recorded(session, parent, Grid(strategy, {}, None), panel) as (running, tried):
         terms: dict[str, Any] = {"costs": costs, "cash": cash, "lag": lag}
         variants = variants_of(
-            strategy, panel, **terms, on_progress=lambda done, of: tell(_VARIANTS * done // max(of, 1), 100),
-            cancelled=cancelled,
+            strategy, panel, **terms, on_sets=tried.begin, cancelled=cancelled,
+            on_progress=lambda done, of: tell(_VARIANTS * done // max(of, 1), 100),
         )  # fmt: skip
-        _count(tried, strategy, variants, cash)
+        _count(tried, variants, cash)
         trials, run_id = trials_of(session, idea), _id(session, key)
         result = run_strategy(strategy, panel, **terms, name=name)
         verdict = validate_deeply(
@@ -190,16 +189,18 @@ def quick_verdict(
     start: date | None = None,
     open_holdout: bool = False,
     costs: AnyCosts | None = None,
+    cash: float = 1_000_000.0,
+    lag: int = 1,
 ) -> Validated:
     """Return the card of the checks that every backtest makes, within a second or two; the backtest is a trial.
 
     Parameters
     ----------
-    name, start, open_holdout, costs
+    name, start, open_holdout, costs, cash, lag
         As in `validate_strategy`.
     """
     end = None if open_holdout else end_before_holdout(session, start)
-    run = backtest_strategy(session, strategy, name=name, start=start, end=end, costs=costs)
+    run = backtest_strategy(session, strategy, name=name, start=start, end=end, costs=costs, cash=cash, lag=lag)
     about = _about(session, run.name, strategy, run.panel, run.costs, run.cash, run.lag, open_holdout=open_holdout)
     trials = trials_of(session, idea_of(session, strategy))
     return Validated(verdict_card(run.verdict, run.result, trials, **about), None, run.mlflow_run_id)
@@ -212,24 +213,15 @@ def _id(session: Session, key: Mapping[str, Any]) -> str:
     return content_id("validation", {**key, "trials": counted})
 
 
-def _count(tried: SetsTried, strategy: Strategy, variants: Variants, cash: float) -> None:
-    """Write the variants into the ledger, each under the id that a backtest of it would have."""
-    axes = axes_of(strategy)
-    own, *_ = rows = [
-        {str(name): value for name, value in row.items()} for row in variants.parameters.to_dict("records")
-    ]
-    sets = [
-        parameters_of(strategy, axes, {name: value for name, value in row.items() if value != own[name]})
-        for row in rows
-    ]
+def _count(tried: SetsTried, variants: Variants, cash: float) -> None:
+    """Complete the variants in the ledger; what changed nothing but the size, or was not run, is no trial."""
     values = variants.returns.to_numpy(dtype=np.float64).T
     known = np.isfinite(values)
     first = np.where(known.any(axis=1), known.argmax(axis=1), 0)
     equity = cash * np.cumprod(1.0 + np.where(known, values, 0.0), axis=1)
     traces = Traces.of(np.ascontiguousarray(equity), first.astype(np.int64))
-    tried.begin(sets)
-    tried.found(sets, [Traces(traces.moments[k : k + 1], traces.growth[k : k + 1]) for k in range(len(sets))])
-    tried.write()
+    tried.found(variants.sets, [Traces(traces.moments[k : k + 1], traces.growth[k : k + 1]) for k in range(len(known))])
+    tried.stop(StrategyError("It was not run, or is the strategy itself but for its size."))
 
 
 def _held(traded: Panel, result: Any, costs: AnyCosts) -> Any:

@@ -9,6 +9,7 @@ import pytest
 
 from quantlib.reports.verdict_types import VerdictCard
 from quantlib.store import Store, read_runs
+from quantlib.store.trials import read_trials
 from quantlib.strategies import Pair
 from quantlib.strategies.document import to_yaml
 from quantlib.workflows import validating
@@ -44,8 +45,11 @@ def test_the_verdict_is_printed_sentence_first_and_written(
     assert "Nothing has changed since this was made." in again
     assert card.sentence in page.read_text(encoding="utf-8")
 
-    code, quick, _ = workbench("validate", pair, "--quick", "--open-holdout")
+    code, quick, _ = workbench("validate", pair, "--quick", "--open-holdout", "--lag", "3", "--cash", "5000")
     assert code == 0
+    newest = read_trials(store, kind="backtest").iloc[0]
+    assert '"lag": 3' in newest["terms"]
+    assert '"cash": 5000.0' in newest["terms"]
     assert "was opened once" in quick
     assert "Stored as" not in quick
     assert len(read_runs(store, kind="validation")) == 1

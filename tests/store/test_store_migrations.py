@@ -196,3 +196,31 @@ def test_runs_of_an_older_schema_become_trials_of_the_past(
         assert set(sets["parent"]) == set(found.loc[found["kind"] == "sweep", "id"])
         budget = read_openings(store, "pair", date(2022, 1, 1))
         assert (budget.openings, budget.unknown) == (0, 2)
+
+
+GROUPS = """
+INSERT INTO strategies.definitions (id, family, params) VALUES
+    ('group-1', 'group', '{"kind": "rotation"}'), ('pair-1', 'pair', '{"y": "KO", "x": "PEP"}');
+INSERT INTO strategies.trials (id, parent, kind, idea, strategy_id, params, origin) VALUES
+    ('b1', NULL, 'backtest', 'group', 'group-1', '{}', 'app'),
+    ('b2', NULL, 'backtest', 'group', 'group-9', '{"kind": "fly"}', 'app'),
+    ('b3', NULL, 'backtest', 'my idea', 'group-1', '{"kind": "rotation"}', 'app'),
+    ('b4', NULL, 'backtest', 'pair', 'pair-1', '{}', 'app'),
+    ('sw', NULL, 'sweep', 'group', 'group-1', '{}', 'cli'),
+    ('s1', 'sw', 'set', 'group', 'group-2', '{"hold": 5}', 'cli'),
+    ('m1', NULL, 'model', 'direction', NULL, '{}', 'cli');
+"""
+
+
+def test_trials_of_groups_go_by_the_kind_of_group(
+    fresh: str, monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    engine = upgraded(fresh, "r0007", monkeypatch)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(GROUPS)
+    engine.dispose()
+    with Store.connect(fresh, database.home) as store:
+        assert read_trials(store).set_index("id")["idea"].to_dict() == {
+            "b1": "rotation", "b2": "fly", "b3": "my idea", "b4": "pair", "sw": "rotation", "s1": "rotation",
+            "m1": "direction",
+        }  # fmt: skip

@@ -14,13 +14,14 @@ from quantlib.errors import DataError, StrategyError
 from quantlib.store import read_runs
 from quantlib.store.job_worker import RunningJob
 from quantlib.store.migrations.versions import r0006_trials
-from quantlib.strategies import MACross
+from quantlib.strategies import Group, MACross, Pair
 from quantlib.workflows import research
 from quantlib.workflows.holdout import end_before_holdout, holdout_budget, holdout_start
 from quantlib.workflows.jobs import job
 from quantlib.workflows.ledger import SetsTried, backtest_trial, ledger_table, trial_counts, trials_of
 from quantlib.workflows.logged import Logged
 from quantlib.workflows.research import backtest_strategy, shared_panel
+from quantlib.workflows.run_records import idea_of
 from quantlib.workflows.searching import search_strategy
 from quantlib.workflows.session import Session
 from quantlib.workflows.sweeping import start_sweep, sweep_strategy
@@ -42,6 +43,16 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[Logged]:
 
 def rows(session: Session, idea: str) -> pd.DataFrame:
     return ledger_table(session, idea).set_index("id")
+
+
+def test_without_an_idea_of_its_own_a_trial_is_one_of_its_kind(lab: Session) -> None:
+    kinds = {"pair": Pair(y="KO", x="PEP"), "rotation": Group(kind="rotation", legs=("KO", "PEP", "XOM"))}
+    groups = [Group(kind="outright", legs=("KO",)), Group(kind="pair", legs=("KO", "PEP"))]
+    assert [one.idea for one in groups] == ["outright", "pair"]
+    for kind, strategy in kinds.items():
+        assert idea_of(lab, strategy) == kind
+        assert idea_of(lab.asked(idea="mine"), strategy) == "mine"
+    assert idea_of(lab, KO) == "ma_cross"
 
 
 def test_a_backtest_is_one_trial_however_often_it_is_asked_for(lab: Session) -> None:

@@ -22,14 +22,16 @@ from quantlib.reports.recommend import recommend
 from quantlib.reports.types import Recommendation, VersionUsed
 from quantlib.simulators import SIMULATORS
 from quantlib.store.promotions import read_promotions
+from quantlib.store.trials import begin_trials, read_trials
 from quantlib.strategies import MACross, Pair
 from quantlib.workflows import pipeline, promotion_gate, registry, reporting, rerunning
 from quantlib.workflows.learn import train_models
+from quantlib.workflows.ledger import model_trial
 from quantlib.workflows.logged import Logged
 from quantlib.workflows.model_records import AHEAD, PREDICTIONS
 from quantlib.workflows.registry import champions, promote, promotions, register, rollback, versions
 from quantlib.workflows.rerunning import rerun
-from quantlib.workflows.research import StrategyRun, backtest_strategy
+from quantlib.workflows.research import StrategyRun, backtest_strategy, shared_panel
 from quantlib.workflows.session import Session
 
 SLOW = MACross(universe=("KO", "PEP"), fast=20, slow=100)
@@ -241,6 +243,25 @@ def test_a_model_no_better_by_chance_alone_is_refused(lab: Session) -> None:
     decisions = [promote(lab, "twins", version) for version in (1, 2)]
     assert [one.outcome for one in decisions] == ["promoted", "refused"]
     assert decisions[1].scores["champion"]["value"] > 0 > decisions[1].scores["champion"]["low"]
+
+
+def test_of_many_models_tried_the_best_has_more_to_show(lab: Session) -> None:
+    """What would pass alone is refused as the best of fifty, and prices that moved on make no model another."""
+    mine, name = lab.asked(idea="many tried"), "many tried"
+    register(lab, learned(lab, 0.045, idea=name), name)
+    panel = shared_panel(lab, ["KO", "PEP"])
+    spans = panel, panel.until(panel.index[-100])
+    begin_trials(lab.store, [model_trial(mine, one, target="direction", name="", params={"depth": 1}) for one in spans])
+    assert len(read_trials(lab.store, idea=name)) == 2
+    [alone] = promotion_gate.hurdles(lab, lab.tracker.read(learned(lab, 0.045, idea=name)), None)[1:]
+    assert alone.passed
+    assert "95 % interval 0.0016" in alone.sentence
+    more = [model_trial(mine, panel, target="direction", name="", params={"depth": d}) for d in range(2, 51)]
+    begin_trials(lab.store, more)
+    refused = promote(lab, name)
+    assert refused.outcome == "refused"
+    assert "99.9 % interval -0.0" in refused.why
+    assert "95 % for the best of 50 models tried" in refused.why
 
 
 def test_what_was_not_foretold_or_is_about_something_else_is_refused(lab: Session) -> None:

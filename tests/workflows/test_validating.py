@@ -39,6 +39,10 @@ KO = MACross(universe=("KO",), fast=10, slow=50)
 DRAWN = ["luck", "forward", "paths", "overfitting", "plateau", "subperiods", "regimes", "entries", "holding", "costs"]
 
 
+class StopError(Exception):
+    """Somebody stopped the work."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def few_entries() -> Iterator[None]:
     """Draw few random entries: this module is about what is kept of them."""
@@ -156,9 +160,6 @@ def test_a_job_makes_it_with_progress_and_can_be_cancelled(lab: Session) -> None
     assert (found.card.first, found.card.cash, found.card.lag) == (date(2017, 1, 3), 50_000.0, 2)
     assert found.card.paid.startswith("9.0 bps"), found.card.paid
 
-    class StopError(Exception):
-        pass
-
     def stop(done: int, _: int) -> None:
         if done >= 40:
             raise StopError
@@ -168,6 +169,21 @@ def test_a_job_makes_it_with_progress_and_can_be_cancelled(lab: Session) -> None
         validate_strategy(stopped, KO, start=date(2017, 1, 3), on_progress=stop)
     assert trials_of(lab, "stopped").n > 10, "what was run is counted although nothing is kept of it"
     assert not [one for one in validations(lab, KO) if one.card.idea == "stopped"]
+
+
+def test_variants_are_on_record_before_they_run(lab: Session) -> None:
+    seen: list[pd.DataFrame] = []
+
+    def look(*_: int) -> None:
+        seen.append(ledger_table(lab, "before"))
+        raise StopError
+
+    with pytest.raises(StopError):
+        validate_strategy(lab.asked(idea="before"), KO, start=date(2017, 1, 3), on_progress=look)
+    [rows] = seen
+    assert rows["kind"].value_counts().to_dict() == {"set": 5, "search": 1}, "itself, and two numbers a little off"
+    assert set(rows["outcome"]) == {"begun"}
+    assert trials_of(lab, "before").n == 0, "the work was stopped, and nobody saw a thing"
 
 
 def test_a_cancelled_one_says_what_was_made_and_is_not_kept(lab: Session) -> None:
