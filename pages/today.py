@@ -1,5 +1,7 @@
 """Today: what should I do?"""
 
+from functools import partial
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -32,9 +34,12 @@ def cards(report: Report) -> None:
                 signed_percent(item.expected_value),
                 help="Mean net return in simulated worlds; below, the 95 % interval of that mean.",
             )
-            loses = f"loses in {percent(item.probability_of_loss, 0)} of worlds, realism grade {item.grade}"
-            sure = f"95 % interval {span(item.ev_low, item.ev_high)}"
-            st.caption(f"{sure} · {loses}", help=layout.plain(item.grade_sentence))
+            if item.simulators:
+                loses = f"loses in {percent(item.probability_of_loss, 0)} of worlds, realism grade {item.grade}"
+                sure = f"95 % interval {span(item.ev_low, item.ev_high)}"
+                st.caption(f"{sure} · {loses}", help=layout.plain(item.grade_sentence))
+            else:
+                st.caption("Not run in simulated worlds; the reasons say why.")
             if item.verdict is not None:
                 st.caption(f"{layout.OUTCOMES[item.verdict.outcome]} {TRUST[item.verdict.outcome]}")
 
@@ -100,18 +105,12 @@ def main() -> None:
     item = names[chosen or next(iter(names))]
     st.subheader(item.headline, anchor=False)
     figures = keep(report_figures, item.strategy_id)
-    chart(figures["outlook"], "outlook")
-
-    tabs(
-        {
-            "Why": lambda: reasons(item),
-            "Outcomes": lambda: chart(figures["outcomes"], "outcomes"),
-            "Signal": lambda: signal(item, figures),
-            "Record": lambda: record(item, figures),
-            "Checks": lambda: checks(item),
-            "Data": lambda: data(item),
-        }
-    )
+    sections = {"Why": partial(reasons, item)}
+    if item.simulators:
+        chart(figures["outlook"], "outlook")
+        sections["Outcomes"] = partial(chart, figures["outcomes"], "outcomes")
+    sections |= {"Signal": partial(signal, item, figures), "Record": partial(record, item, figures)}
+    tabs(sections | {"Checks": partial(checks, item), "Data": partial(data, item)})
     snapshot = made.snapshots[item.name]
     provenance({"strategy": item.strategy_id, "data": snapshot, "code": made.code_version, "seed": str(made.seed)})
 

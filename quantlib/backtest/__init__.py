@@ -1,6 +1,7 @@
 """The backtest: a panel and target weights in, an account out; in history, simulated worlds, grids and portfolios."""
 
 from quantlib.backtest.accounts import Account, Rebalance, equities_of, equity_of, run_account
+from quantlib.backtest.departure import check_simulable
 from quantlib.backtest.fragility import break_even_cost, delay_decay, same_bar_band
 from quantlib.backtest.groups import GroupTargets, group_of
 from quantlib.backtest.holding import hold_equal_parts, holding_beside
@@ -43,6 +44,7 @@ __all__ = [
     "WorldsResult",
     "active_returns",
     "break_even_cost",
+    "check_simulable",
     "compare_simulators",
     "delay_decay",
     "edge_in_worlds",

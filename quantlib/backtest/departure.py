@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,7 +12,7 @@ import pandas as pd
 from quantlib.backtest.accounts import Account, run_account
 from quantlib.backtest.market import Market, prepare
 from quantlib.costs import AnyCosts, Costs
-from quantlib.errors import DataError
+from quantlib.errors import DataError, StrategyError
 from quantlib.risk import Execution, Stops
 from quantlib.strategies import Strategy
 from quantlib.types import FloatArray, Panel
@@ -99,7 +100,10 @@ def depart(strategy: Strategy, panel: Panel, *accounts: Variant) -> Departure:
     ------
     DataError
         A symbol's last close is unknown, so there is no price to start from.
+    StrategyError
+        It reads an extra that the panel does not carry.
     """
+    check_simulable(strategy, carried=panel.extra)
     chosen = panel.select(strategy.inputs)
     shared = chosen.complete()
     if len(shared) == 0 or shared.index[-1] != panel.index[-1]:
@@ -154,11 +158,37 @@ def account_of(strategy: Strategy, panel: Panel, targets: pd.DataFrame, one: Var
     )
 
 
-def joined(history: Panel, world: Panel) -> Panel:
+def check_simulable(strategy: Strategy, *, carried: Container[str] = ()) -> None:
+    """Refuse a strategy that reads extras which simulated worlds do not carry.
+
+    Parameters
+    ----------
+    carried
+        Extras that its worlds have; those of the simulators here have none.
+
+    Raises
+    ------
+    StrategyError
+        With what it reads.
+    """
+    if lacking := [key for key in strategy.extras if key not in carried]:
+        raise StrategyError(
+            f"{strategy.title} reads {', '.join(lacking)}. Simulated worlds and scenarios have prices alone, so it "
+            "cannot be run in them; run and validate it on history."
+        )
+
+
+def joined(history: Panel, world: Panel, strategy: Strategy) -> Panel:
     """Return history followed by a world that says of itself what is split or paid, where its history does.
 
     Extras that only one of two panels has are dropped when they are joined: past splits would become price jumps.
+
+    Raises
+    ------
+    StrategyError
+        The strategy reads an extra that the world does not carry.
     """
+    check_simulable(strategy, carried=world.extra)
     missing = {
         name: np.full((len(world), *history.extra[name].shape[1:]), none)
         for name, none in ACTIONS.items()

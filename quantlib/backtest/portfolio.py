@@ -77,6 +77,11 @@ class Portfolio(BaseModel):
         return tuple(dict.fromkeys(symbol for member in self.members for symbol in member.strategy.inputs))
 
     @property
+    def extras(self) -> tuple[str, ...]:
+        """The extras its strategies read."""
+        return tuple(dict.fromkeys(key for member in self.members for key in member.strategy.extras))
+
+    @property
     def id(self) -> str:
         """Content hash; equal portfolios have equal ids on every machine."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))

@@ -191,7 +191,7 @@ def _through(departure: Departure, world: Panel, then: AnyCosts | None) -> dict[
     `then` are the costs from the world's first session on; None keeps those of history.
     """
     start, one = departure.start, departure.accounts[0]
-    whole = joined(departure.history, world)
+    whole = joined(departure.history, world, departure.strategy)
     group = group_of(departure.strategy, whole)
     market = prepare(whole, one.costs, one.execution)
     later = None if then is None else (start + 1, prepare(whole, then, one.execution))

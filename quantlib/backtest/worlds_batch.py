@@ -65,7 +65,7 @@ def _equities(departure: Departure, worlds: list[Panel]) -> FloatArray:
     rows, symbols, legs = len(history) + len(worlds[0]), len(history.symbols), len(strategy.symbols)
     targets = np.empty((len(worlds), legs, rows))
     spread = np.empty((len(worlds), rows)) if _reads_spread(departure) else None
-    for k, panel in enumerate(_joined(history, worlds)):
+    for k, panel in enumerate(_joined(departure, worlds)):
         memo = Memo()
         targets[k] = strategy.weights(panel, memo).T
         if spread is not None:
@@ -90,17 +90,18 @@ def _equities(departure: Departure, worlds: list[Panel]) -> FloatArray:
     return found
 
 
-def _joined(history: Panel, worlds: list[Panel]) -> Iterator[Panel]:
+def _joined(departure: Departure, worlds: list[Panel]) -> Iterator[Panel]:
     """Yield history followed by each world.
 
     Worlds that differ in prices alone are put in place of the first one's: both parts were checked when they were made,
     and to check them joined, too, would take longer than to run them.
     """
-    first, whole = worlds[0], joined(history, worlds[0])
+    history, strategy, first = departure.history, departure.strategy, worlds[0]
+    whole = joined(history, first, strategy)
     yield whole
     for world in worlds[1:]:
         if world.extra or first.extra or world.flags or first.flags or not world.index.equals(first.index):
-            yield joined(history, world)
+            yield joined(history, world, strategy)
             continue
         other = copy(whole)
         changed = {str(name): np.concatenate([getattr(history, name), getattr(world, name)]) for name in PRICE_FIELDS}

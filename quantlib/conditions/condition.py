@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from quantlib.conditions.errors import ConditionError
+from quantlib.conditions.extras import EXTRAS
 from quantlib.conditions.functions import FUNCTIONS
-from quantlib.conditions.nodes import CALENDAR, FIELDS, Calendar, Call, Field, Kind, Name, Node, kind_of, walk
+from quantlib.conditions.nodes import CALENDAR, FIELDS, Calendar, Call, Extra, Field, Kind, Name, Node, kind_of, walk
 from quantlib.conditions.parser import named_symbols, read_nodes
 from quantlib.errors import nearest
 from quantlib.indicators import INDICATORS
@@ -55,9 +56,22 @@ class Condition:
         return tuple(dict.fromkeys(part.name for part in walk(self.root) if isinstance(part, Name)))
 
     @cached_property
+    def extras(self) -> tuple[str, ...]:
+        """The extras it reads from the panel, by their keys, in order of appearance."""
+        return tuple(dict.fromkeys(part.key for part in walk(self.root) if isinstance(part, Extra)))
+
+    @cached_property
+    def of_subject(self) -> str:
+        """The first field, indicator or model in it that belongs to the subject; empty where there is none.
+
+        A name may turn out to, which only the data can tell.
+        """
+        return next((str(part) for part in walk(self.root) if _of_subject(part)), "")
+
+    @property
     def needs_subject(self) -> bool:
-        """Whether a field in it belongs to the subject; a name may turn out to, which only the data can tell."""
-        return any(isinstance(part, Field) and part.symbol is None for part in walk(self.root))
+        """Whether a field or model in it belongs to the subject."""
+        return bool(self.of_subject)
 
     @cached_property
     def warmup(self) -> int:
@@ -110,6 +124,14 @@ def parse(text: str, *, gives: Kind | None = None, names: Iterable[str] | None =
                 symbol = f" The price of a symbol is {part.name}.close." if part.name.isupper() else ""
                 raise condition.error(f"There is no {part.name!r} here. {near}{symbol}", part)
     return condition
+
+
+def _of_subject(node: Node) -> bool:
+    if isinstance(node, Extra):
+        return node.symbol is None and EXTRAS[node.use].of_symbol
+    if isinstance(node, Call):
+        return node.of_bars and _of_subject(node.args[0])
+    return isinstance(node, Field) and node.symbol is None
 
 
 def warmup_of(node: Node) -> int:

@@ -12,6 +12,7 @@ from quantlib.conditions import logic
 from quantlib.conditions.calendar import CALENDAR_NUMBERS
 from quantlib.conditions.condition import Condition
 from quantlib.conditions.errors import ConditionError
+from quantlib.conditions.extras import EXTRAS
 from quantlib.conditions.functions import FUNCTIONS
 from quantlib.conditions.nodes import (
     FIELDS,
@@ -20,6 +21,7 @@ from quantlib.conditions.nodes import (
     Call,
     Compare,
     Constant,
+    Extra,
     Field,
     Joined,
     Name,
@@ -134,11 +136,13 @@ class Inputs:
         """Return a condition's tree, all of whose names and symbols are there."""
         for node in walk(condition.root):
             problem = ""
-            if isinstance(node, Field):
+            if isinstance(node, Field | Extra) and node.symbol is not None and node.symbol not in self.column:
+                problem = f"There is no symbol {node.symbol!r} here. {nearest(node.symbol, self.panel.symbols)}"
+            elif isinstance(node, Field):
                 if node.symbol is None and self.subjects is None:
                     problem = f"{node.name} of which symbol? There is no subject here; write it as SPY.{node.name}."
-                elif node.symbol is not None and node.symbol not in self.column:
-                    problem = f"There is no symbol {node.symbol!r} here. {nearest(node.symbol, self.panel.symbols)}"
+            elif isinstance(node, Extra):
+                problem = self.lacking(node)
             elif isinstance(node, Name):
                 problem = self.missing(node.name)
             if problem:
@@ -157,6 +161,18 @@ class Inputs:
             return f"{name} is a symbol. Write its field, as in {name}.close."
         return f"There is no {name!r} here. {nearest(name, [*self.names, *FIELDS, *CALENDAR_NUMBERS])}"
 
+    def lacking(self, node: Extra) -> str:
+        """Return what to say of an extra that the panel does not carry or that cannot be read; empty if all is well."""
+        if node.key not in self.names:
+            return (
+                f"The panel carries no {node.key!r}. What is run on stored prices reads it by itself; in a notebook, "
+                f"with_extras(session, panel, [{node.key!r}]) puts it there. Simulated worlds have none."
+            )
+        if self.names[node.key].ndim == 2 and node.symbol is None and self.subjects is None:
+            own = f", as in {self.panel.symbols[0]}.{node}" if EXTRAS[node.use].of_symbol else ""
+            return f"{node} has a value for each symbol, and there is no subject. Say of which{own}."
+        return ""
+
     def columns(self, values: FloatArray, symbol: str | None) -> FloatArray:
         """Return the columns of a [T, N] array that belong to a symbol, or to the subjects."""
         wanted = (self.subjects or ()) if symbol is None else (symbol,)
@@ -171,10 +187,10 @@ class Inputs:
         out[1:] = close[1:] / close[:-1] - 1.0
         return out
 
-    def name(self, name: str) -> FloatArray:
-        """Return what a name stands for; what is not finite is unknown."""
+    def name(self, name: str, symbol: str | None = None) -> FloatArray:
+        """Return what a name stands for, of a symbol or of the subjects; what is not finite is unknown."""
         values = self.names[name]
-        return logic.known_or_nan(values[:, None] if values.ndim == 1 else self.columns(values, None))
+        return logic.known_or_nan(values[:, None] if values.ndim == 1 else self.columns(values, symbol))
 
 
 def values_of(roots: Iterable[Node], inputs: Inputs) -> dict[Node, FloatArray]:
@@ -216,6 +232,8 @@ def _value(node: Node, of: Sequence[FloatArray], inputs: Inputs) -> FloatArray:
             return CALENDAR_NUMBERS[node.name](inputs.panel.index)[:, None]
         case Name():
             return inputs.name(node.name)
+        case Extra():
+            return inputs.name(node.key, node.symbol)
         case Negate():
             return -of[0]
         case Arithmetic():

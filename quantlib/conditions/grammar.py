@@ -72,6 +72,10 @@ _HINTS = {
 }
 
 
+Branch = Tree[Token] | Token
+"""A part of a syntax tree."""
+
+
 @cache
 def _parser() -> Lark:
     # The basic lexer knows a word wherever it stands, so that errors are about the grammar and not about spelling.
@@ -90,6 +94,40 @@ def read(text: str) -> Tree[Token]:
         return Tree("text", [_parser().parse(text)])
     except UnexpectedInput as error:
         raise _explained(error, text) from None
+
+
+def span_of(branch: Branch) -> tuple[int, int]:
+    """Return where a part of a syntax tree stands in its text."""
+    if isinstance(branch, Token):
+        return branch.start_pos or 0, branch.end_pos or 0
+    return branch.meta.start_pos, branch.meta.end_pos
+
+
+def path_of(branch: Branch) -> tuple[tuple[str, ...], bool]:
+    """Return the parts of a dotted name, and whether the first stands in quotes."""
+    parts: list[str] = []
+    quoted = False
+    while isinstance(branch, Tree):
+        token = cast(Token, branch.children[-1])
+        quoted = token.type == "STRING"
+        parts.append(token[1:-1] if quoted else str(token))
+        if len(branch.children) == 1:
+            break
+        branch = branch.children[0]
+    return tuple(reversed(parts)), quoted
+
+
+def quoted_text(branch: Branch) -> str | None:
+    """Return the text of an argument that is nothing but a text in quotes; None where it is something else."""
+    if not (isinstance(branch, Tree) and branch.data == "path"):
+        return None
+    parts, quoted = path_of(branch)
+    return parts[0] if quoted and len(parts) == 1 else None
+
+
+def is_keyword(branch: Branch) -> bool:
+    """Tell whether an argument is given by its name."""
+    return isinstance(branch, Tree) and branch.data == "keyword"
 
 
 def _explained(error: UnexpectedInput, text: str) -> ConditionError:

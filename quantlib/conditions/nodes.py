@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from quantlib.conditions.extras import extra_key
+
 Kind = Literal["number", "truth"]
 
 #: Offsets of a node in the text it was read from; nodes that say the same are equal wherever they stand.
@@ -66,6 +68,20 @@ class Name(Node):
     """A number given by the caller or by the panel's extras."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class Extra(Node):
+    """An extra of the panel by name: a macro series, or what a model says of the subject or of a symbol."""
+
+    use: str
+    name: str
+    symbol: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What the panel calls it."""
+        return extra_key(self.use, self.name)
 
 
 @dataclass(frozen=True)
@@ -170,7 +186,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 def is_constant(node: Node) -> bool:
     """Tell whether a node is the same on every bar because nothing in it is read from data."""
-    return not any(isinstance(part, Field | Calendar | Name) for part in walk(node))
+    return not any(isinstance(part, Field | Calendar | Name | Extra) for part in walk(node))
 
 
 # How tightly each kind of node binds; what binds more loosely than its place needs brackets.
@@ -216,11 +232,15 @@ def symbol_text(symbol: str) -> str:
     return symbol if plain else f'"{symbol}"'
 
 
+def _of(symbol: str | None) -> str:
+    return "" if symbol is None else f"{symbol_text(symbol)}."
+
+
 def _call_text(node: Call) -> str:
     given = [] if node.of_bars else [str(arg) for arg in node.args]
     given += [f"{key}={number_text(v)}" if key in node.keywords else number_text(v) for key, v in node.params]
     of = node.args[0] if node.of_bars else None
-    before = f"{symbol_text(of.symbol)}." if isinstance(of, Field) and of.symbol is not None else ""
+    before = _of(of.symbol) if isinstance(of, Field) else ""
     after = f".{node.line}" if node.line else ""
     return f"{before}{node.function}({', '.join(given)}){after}"
 
@@ -240,9 +260,10 @@ def _arithmetic_text(node: Arithmetic) -> str:
 _PRINTERS: dict[type[Node], Callable[..., str]] = {
     Number: lambda n: _percent_text(n.value) if n.percent else number_text(n.value),
     Constant: lambda n: "true" if n.value else "false",
-    Field: lambda n: n.name if n.symbol is None else f"{symbol_text(n.symbol)}.{n.name}",
+    Field: lambda n: f"{_of(n.symbol)}{n.name}",
     Calendar: lambda n: n.name,
     Name: lambda n: n.name,
+    Extra: lambda n: f'{_of(n.symbol)}{n.use}("{n.name}")',
     Negate: lambda n: f"-{_within(n.value, _MINUS)}",
     Arithmetic: _arithmetic_text,
     Compare: _compare_text,

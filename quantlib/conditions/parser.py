@@ -11,7 +11,8 @@ from typing import cast
 from lark import Token, Tree
 
 from quantlib.conditions.errors import ConditionError
-from quantlib.conditions.grammar import read
+from quantlib.conditions.extras import EXTRAS
+from quantlib.conditions.grammar import Branch, is_keyword, path_of, quoted_text, read, span_of
 from quantlib.conditions.nodes import (
     CALENDAR,
     FIELDS,
@@ -20,6 +21,7 @@ from quantlib.conditions.nodes import (
     Call,
     Compare,
     Constant,
+    Extra,
     Field,
     Joined,
     Kind,
@@ -41,8 +43,6 @@ MAX_CHARACTERS, MAX_NODES, MAX_DEPTH, MAX_SYMBOLS = 4000, 500, 40, 50
 
 #: What a leg's symbol is held to as well.
 _SYMBOL = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.^=_-")
-
-Branch = Tree[Token] | Token
 
 
 def read_nodes(text: str) -> Node:
@@ -67,7 +67,7 @@ def read_nodes(text: str) -> Node:
 
 def named_symbols(root: Node) -> tuple[str, ...]:
     """Return the symbols a tree names, in order of appearance."""
-    found = (part.symbol for part in walk(root) if isinstance(part, Field) and part.symbol is not None)
+    found = (part.symbol for part in walk(root) if isinstance(part, Field | Extra) and part.symbol is not None)
     return tuple(dict.fromkeys(found))
 
 
@@ -94,7 +94,7 @@ class _Builder:
         while branch.data == "brackets":
             branch = cast(Tree[Token], branch.children[0])
         rule = str(branch.data)
-        span = _span(branch)
+        span = span_of(branch)
         # Left recursion makes a tall tree of a long sum, which is refused here before it can exhaust the stack.
         self.counted(span, depth)
         parts = branch.children
@@ -138,7 +138,7 @@ class _Builder:
         return Number(value, percent, span=span)
 
     def reference(self, path: Tree[Token], span: Span) -> Node:
-        parts, quoted = _path(path)
+        parts, quoted = path_of(path)
         name = ".".join(parts)
         if len(parts) > 1 and parts[-1] in FIELDS:
             return self.field(parts[-1], ".".join(parts[:-1]), span)
@@ -157,11 +157,17 @@ class _Builder:
             return Calendar(name, span=span)
         if name in {"true", "false"}:
             return Constant(name == "true", span=span)
-        if parts[-1] in names():
+        if name in EXTRAS:
+            raise self.error(f"{name} is a function. Write {EXTRAS[name].form}.", span)
+        if parts[-1] in names() and parts[-1] not in EXTRAS:
             raise self.error(f"{parts[-1]} is a function. Write {signature_of(parts[-1]).form()}.", span)
         return Name(name, span=span)
 
     def field(self, name: str, symbol: str, span: Span) -> Field:
+        return Field(name, self.symbol(symbol, span), span=span)
+
+    def symbol(self, symbol: str, span: Span) -> str:
+        """Return a symbol, counting it."""
         if not symbol:
             raise self.error("The symbol is empty.", span)
         if len(symbol) > 32 or not _SYMBOL.issuperset(symbol):
@@ -172,7 +178,7 @@ class _Builder:
         self.symbols.add(symbol)
         if len(self.symbols) > MAX_SYMBOLS:
             raise self.error(f"The condition names more than {MAX_SYMBOLS} symbols.", span)
-        return Field(name, symbol, span=span)
+        return symbol
 
     def comparison(self, parts: Sequence[Branch], span: Span, depth: int) -> Compare:
         signs = tuple(str(sign) for sign in parts[1::2])
@@ -192,14 +198,16 @@ class _Builder:
             terms += node.terms if isinstance(node, Joined) and node.word == word else [node]
         return Joined("and" if word == "and" else "or", tuple(terms), span=span)
 
-    def call(self, branch: Tree[Token], line: Token | None, span: Span, depth: int) -> Call:
+    def call(self, branch: Tree[Token], line: Token | None, span: Span, depth: int) -> Call | Extra:
         head, written = branch.children[0], branch.children[1:]
+        if path_of(head)[0][-1] in EXTRAS:
+            return self.from_panel(head, written, line, span)
         signature, symbol = self.called(head)
         name, form = signature.name, signature.form(symbol)
         for before, after in pairwise(written):
-            if _is_keyword(before) and not _is_keyword(after):
-                raise self.error("Arguments without a name come before those with one.", _span(after))
-        given = [part for part in written if not _is_keyword(part)]
+            if is_keyword(before) and not is_keyword(after):
+                raise self.error("Arguments without a name come before those with one.", span_of(after))
+        given = [part for part in written if not is_keyword(part)]
         n = len(signature.takes) + (len(given) - len(signature.takes)) * signature.repeats
         if len(given) < max(n, len(signature.takes)):
             raise self.error(f"{name} needs {'more arguments' if given else 'an argument'}. Write {form}.", span)
@@ -207,7 +215,7 @@ class _Builder:
         for field in signature.fields:
             self.counted(span, depth + 1)
             args.append(self.field(field, symbol, span) if symbol is not None else Field(field, span=span))
-        keywords = [cast(Tree[Token], part) for part in written if _is_keyword(part)]
+        keywords = [cast(Tree[Token], part) for part in written if is_keyword(part)]
         params = self.parameters(signature, form, given[n:], keywords, span)
         if signature.params and not signature.fields:
             for arg in args:
@@ -227,9 +235,34 @@ class _Builder:
             span=span,
         )
 
+    def from_panel(self, head: Branch, written: Sequence[Branch], line: Token | None, span: Span) -> Extra:
+        """Return an extra of the panel, whose name is its only argument and stands in quotes."""
+        (parts, quoted), use = path_of(head), EXTRAS[path_of(head)[0][-1]]
+        name, symbol = parts[-1], ".".join(parts[:-1])
+        if quoted and len(parts) == 1:
+            raise self.error(f"A function's name stands without quotes: {name}.", span_of(head))
+        wanted = f"{name} needs the name of a {use.named} in quotes"
+        if not written:
+            raise self.error(f"{wanted}. Write {use.form}.", span)
+        given = quoted_text(written[0])
+        if given is None:
+            came = self.text[slice(*span_of(written[0]))]
+            form = f'{name}("{came}")' if '"' not in came else use.form
+            raise self.error(f"{wanted}; came {_short(came)}. Write {_short(form)}.", span_of(written[0]))
+        if not given.strip():
+            raise self.error(f"The name is empty. Write {use.form}.", span_of(written[0]))
+        own = f'{name}("{given}")'
+        if len(written) > 1:
+            raise self.error(f"{name} got too many arguments. Write {own}.", span_of(written[1]))
+        if line is not None:
+            raise self.error(f"{name} has a single line; leave .{line} out.", span_of(line))
+        if len(parts) > 1 and not use.of_symbol:
+            raise self.error(f"{name} is not asked of a symbol. Write {own}.", span_of(head))
+        return Extra(name, given, self.symbol(symbol, span_of(head)) if len(parts) > 1 else None, span=span)
+
     def called(self, head: Branch) -> tuple[Signature, str | None]:
         """Return what is called, and of which symbol."""
-        (parts, quoted), span = _path(head), _span(head)
+        (parts, quoted), span = path_of(head), span_of(head)
         name, symbol = parts[-1], ".".join(parts[:-1])
         if name not in names():
             raise self.error(f"There is no function {name!r}. {nearest(name, names())}", span)
@@ -264,14 +297,14 @@ class _Builder:
         except DataError as error:
             raise self.error(f"{name}: {error}", span) from None
         if not lines and line is not None:
-            raise self.error(f"{name} has a single line; leave .{line} out.", _span(line))
+            raise self.error(f"{name} has a single line; leave .{line} out.", span_of(line))
         if lines and (line is None or line not in lines):
             came = (
                 f"no line {line}. {nearest(line, lines)}"
                 if line
                 else f"the lines {', '.join(lines)}. Write one of them, as in {form}.{lines[0]}."
             )
-            raise self.error(f"{name} has {came}", _span(line) if line else span)
+            raise self.error(f"{name} has {came}", span_of(line) if line else span)
 
     def parameters(
         self,
@@ -285,17 +318,17 @@ class _Builder:
         name, accepted = signature.name, list(signature.params)
         free = [key for key in accepted if key not in signature.keywords]
         if len(given) > len(free):
-            raise self.error(f"{name} got too many arguments. Write {form}.", _span(given[len(free)]))
+            raise self.error(f"{name} got too many arguments. Write {form}.", span_of(given[len(free)]))
         pairs = list(zip(free, given, strict=False))
         for keyword in keywords:
             key = str(keyword.children[0])
             if key not in accepted:
-                raise self.error(f"{name} has no parameter {key!r}. {nearest(key, accepted)}", _span(keyword))
+                raise self.error(f"{name} has no parameter {key!r}. {nearest(key, accepted)}", span_of(keyword))
             pairs.append((key, keyword.children[1]))
         found: dict[str, float] = {}
         for key, part in pairs:
             if key in found:
-                raise self.error(f"{name} got {key} twice.", _span(part))
+                raise self.error(f"{name} got {key} twice.", span_of(part))
             found[key] = self.literal(signature, key, part)
         for key, parameter in signature.params.items():
             if key not in found and parameter.default is None and not parameter.optional:
@@ -324,30 +357,6 @@ class _Builder:
                 node.span,
             )
         return int(value)
-
-
-def _span(branch: Branch) -> Span:
-    if isinstance(branch, Token):
-        return branch.start_pos or 0, branch.end_pos or 0
-    return branch.meta.start_pos, branch.meta.end_pos
-
-
-def _path(branch: Branch) -> tuple[tuple[str, ...], bool]:
-    """Return the parts of a dotted name, and whether the first stands in quotes."""
-    parts: list[str] = []
-    quoted = False
-    while isinstance(branch, Tree):
-        token = cast(Token, branch.children[-1])
-        quoted = token.type == "STRING"
-        parts.append(token[1:-1] if quoted else str(token))
-        if len(branch.children) == 1:
-            break
-        branch = branch.children[0]
-    return tuple(reversed(parts)), quoted
-
-
-def _is_keyword(branch: Branch) -> bool:
-    return isinstance(branch, Tree) and branch.data == "keyword"
 
 
 def _short(text: str) -> str:

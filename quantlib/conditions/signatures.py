@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from quantlib.conditions.extras import EXTRAS
 from quantlib.conditions.functions import FUNCTIONS
 from quantlib.indicators import INDICATORS
 
@@ -55,8 +56,8 @@ class Signature:
 
 
 def names() -> list[str]:
-    """Return the names of all functions and indicators."""
-    return [*FUNCTIONS, *INDICATORS]
+    """Return the names of all functions, indicators and kinds of extras."""
+    return [*FUNCTIONS, *INDICATORS, *EXTRAS]
 
 
 def signature_of(name: str) -> Signature:

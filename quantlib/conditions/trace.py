@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from quantlib.conditions.condition import Condition, own_warmup
 from quantlib.conditions.evaluator import Inputs, Names, values_of
+from quantlib.conditions.extras import EXTRAS
 from quantlib.conditions.nodes import (
     Arithmetic,
     Calendar,
     Call,
     Compare,
+    Extra,
     Field,
     Joined,
     Name,
@@ -215,6 +217,8 @@ class _Tracer:
                 return f"{node if node.symbol or not self.subject else f'{self.subject}.{node}'} is missing"
             case Name():
                 return f"{node} is missing"
+            case Extra():
+                return self.reason_of_extra(node)
             case Calendar():
                 return f"{node} is not known in the month the data starts in"
             case Arithmetic() | Negate():
@@ -222,6 +226,12 @@ class _Tracer:
             case Call():
                 return self.reason_of_call(node)
         return ""
+
+    def reason_of_extra(self, node: Extra) -> str:
+        if not EXTRAS[node.use].of_symbol:
+            return f"nothing of {node} had been released"
+        of = node.symbol or self.subject
+        return f"{replace(node, symbol=None)} says nothing{f' of {of}' if of else ''} at this close"
 
     def reason_of_call(self, node: Call) -> str:
         if node.function == "since":

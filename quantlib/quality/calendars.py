@@ -107,6 +107,24 @@ def sessions(calendar: str, start: date | pd.Timestamp, end: date | pd.Timestamp
     return days[np.searchsorted(days, first) : np.searchsorted(days, last, side="right")]
 
 
+def closing_times(calendar: str, days: pd.DatetimeIndex) -> NDArray[np.datetime64]:
+    """Return the moment in UTC at which each day's session closes, in microseconds; NaT where the day has none.
+
+    Examples
+    --------
+    >>> closing_times("XNYS", pd.DatetimeIndex(["2024-11-29", "2024-11-30"])).astype(str).tolist()
+    ['2024-11-29T18:00:00.000000', 'NaT']
+    """
+    wanted = days.to_numpy().astype("datetime64[D]")
+    out = np.full(len(wanted), np.datetime64("NaT"), dtype="datetime64[us]")
+    if len(wanted):
+        known, closes = _closes(calendar, _decade(wanted.min()), _decade(wanted.max()) + 10)
+        at = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+        here = known[at] == wanted if len(known) else np.zeros(len(wanted), dtype=np.bool_)
+        out[here] = closes[at[here]]
+    return out
+
+
 def expected_last(calendar: str, now: datetime | pd.Timestamp) -> date:
     """Return the last session whose close is past.
 

@@ -42,6 +42,7 @@ def recommend(
     fragility: Sequence[str] = (),
     data_note: str = "",
     version: VersionUsed | None = None,
+    horizon: int = 21,
 ) -> Recommendation:
     """Return the recommendation of one strategy at the last close of its backtest.
 
@@ -56,7 +57,7 @@ def recommend(
     verdict
         What validation made of it.
     worlds
-        Its outcomes by simulator; the first gives the headline numbers.
+        Its outcomes by simulator; the first gives the headline numbers. None where it cannot be run in them.
     costs
         Of all symbols or by symbol, for what a change would cost.
     grades
@@ -65,10 +66,13 @@ def recommend(
         Sentences on what execution would have to be for the edge to be gone.
     version
         The champion this is; named among the reasons.
+    horizon
+        Sessions that a recommendation without worlds looks ahead.
     """
     now = stance(strategy.symbols, result)
     cost = sum(abs(c.change) * costs_of(c.symbol, costs).usual_side for c in now.changes)
     outcomes = tuple(_outcome(world, (grades or {}).get(world.simulator)) for world in worlds)
+    first = outcomes[0] if outcomes else None
     return Recommendation(
         strategy_id=strategy.id,
         name=name,
@@ -80,13 +84,13 @@ def recommend(
         weights_now={s: w for s, w in now.wanted.items() if w},
         weights_before={s: w for s, w in now.held.items() if w},
         changes=now.changes,
-        horizon_sessions=worlds[0].horizon,
-        expected_value=outcomes[0].mean,
-        ev_low=outcomes[0].mean_low,
-        ev_high=outcomes[0].mean_high,
-        outcome_low=outcomes[0].p05,
-        outcome_high=outcomes[0].p95,
-        probability_of_loss=outcomes[0].probability_of_loss,
+        horizon_sessions=worlds[0].horizon if worlds else horizon,
+        expected_value=first.mean if first else None,
+        ev_low=first.mean_low if first else None,
+        ev_high=first.mean_high if first else None,
+        outcome_low=first.p05 if first else None,
+        outcome_high=first.p95 if first else None,
+        probability_of_loss=first.probability_of_loss if first else None,
         simulators=outcomes,
         signal=SignalState(
             name=explanation.signal,
@@ -96,7 +100,7 @@ def recommend(
         ),
         reasons=(
             *explanation.reasons,
-            *_simulation_reasons(worlds, outcomes),
+            *(_simulation_reasons(worlds, outcomes) if worlds else [_no_worlds(strategy)]),
             _cost_reason(now.changes, cost),
             *_version_reason(version),
         ),
@@ -127,17 +131,16 @@ def recommendation_figures(
 ) -> dict[str, go.Figure]:
     """Return the charts of what to expect and hold by their place in the report; its tear sheet has the others."""
     color = series_color(name)
-    first = worlds[0]
-    titles = {world.simulator: SIMULATORS[world.simulator].title for world in worlds}
-    figures = {
-        "outlook": fan_chart(
+    figures = {"weights": weights_over_time(result.weights)}
+    if worlds:
+        first = worlds[0]
+        titles = {world.simulator: SIMULATORS[world.simulator].title for world in worlds}
+        figures["outlook"] = fan_chart(
             result.equity, first.paths, first.dates, simulator=titles[first.simulator], color=color, what="Account"
-        ),
-        "outcomes": outcome_histogram(
+        )
+        figures["outcomes"] = outcome_histogram(
             {titles[w.simulator]: w.returns for w in worlds}, horizon=first.horizon, mean_interval=first.mean_interval
-        ),
-        "weights": weights_over_time(result.weights),
-    }
+        )
     if (signal := signal_figure(explanation)) is not None:
         figures["signal"] = signal
     return figures
@@ -173,6 +176,11 @@ def _outcome(world: WorldsResult, grade: RealismGrade | None) -> SimulatedOutcom
         p95=world.quantile(0.95),
         probability_of_loss=world.probability_of_loss,
     )
+
+
+def _no_worlds(strategy: Strategy) -> str:
+    why = f"they carry no {' and no '.join(strategy.extras)}, which it reads" if strategy.extras else "none were made"
+    return f"What to expect is not known from simulated worlds: {why}."
 
 
 def _simulation_reasons(worlds: Sequence[WorldsResult], outcomes: Sequence[SimulatedOutcome]) -> list[str]:

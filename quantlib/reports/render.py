@@ -134,7 +134,7 @@ class _Scale:
     """Where a return stands on the axis all outlook bars of the summary share, as percent of its width."""
 
     def __init__(self, recommendations: Sequence[Recommendation]) -> None:
-        ends = [x for rec in recommendations for x in (rec.outcome_low, rec.outcome_high)]
+        ends = [x for rec in recommendations for x in (rec.outcome_low, rec.outcome_high) if x is not None]
         self.low, self.high = min([*ends, -0.005]), max([*ends, 0.005])
 
     def at(self, value: float) -> str:

@@ -152,7 +152,8 @@ class Recommendation(Record):
     probability_of_loss
         Share of worlds that end below where they began.
     simulators
-        The same by simulator; the first one gives the numbers above.
+        The same by simulator; the first one gives the numbers above. A strategy that cannot be run in simulated
+        worlds has none, and those numbers are not known.
     signal, reasons, invalidation
         Why: the number behind the decision, sentences, and what would turn it around.
     cost
@@ -180,12 +181,12 @@ class Recommendation(Record):
     weights_before: dict[str, Known]
     changes: tuple[WeightChange, ...] = ()
     horizon_sessions: Annotated[int, Field(ge=1)]
-    expected_value: Known
+    expected_value: Maybe
     ev_low: Maybe
     ev_high: Maybe
-    outcome_low: Known
-    outcome_high: Known
-    probability_of_loss: Share
+    outcome_low: Maybe
+    outcome_high: Maybe
+    probability_of_loss: Share | None
     simulators: tuple[SimulatedOutcome, ...]
     signal: SignalState | None = None
     reasons: tuple[str, ...]

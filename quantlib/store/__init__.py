@@ -32,7 +32,7 @@ from quantlib.store.instruments import (
     write_instruments,
     write_universe,
 )
-from quantlib.store.macro import check_observations, read_series, write_observations, write_series
+from quantlib.store.macro import check_observations, read_series, read_series_at, write_observations, write_series
 from quantlib.store.membership import read_members
 from quantlib.store.panels import read_panel
 from quantlib.store.payloads import PayloadRecord, last_fetched, list_payloads, read_payload, save_payload
@@ -104,6 +104,7 @@ __all__ = [
     "read_reports",
     "read_runs",
     "read_series",
+    "read_series_at",
     "read_sources",
     "read_strategies",
     "read_universe",

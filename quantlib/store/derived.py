@@ -110,6 +110,13 @@ ORDER BY v.ts, v.symbol
 """
 
 
+def derived_versions(store: Store, name: str) -> list[str]:
+    """Return the versions of the code that a derived series is stored of, sorted; none where there is none."""
+    with store.bulk() as cursor:
+        cursor.execute("SELECT DISTINCT code_version FROM derived.values WHERE name = $1 ORDER BY 1", [name])
+        return [str(row[0]) for row in cursor.fetchall()]
+
+
 def read_derived(
     store: Store,
     name: str,

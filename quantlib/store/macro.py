@@ -1,4 +1,4 @@
-"""Macro series: every vintage of every value, and what was known of a series on a date."""
+"""Macro series: every vintage of every value, and what was known of a series on a date, or at each of many moments."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
+from adbc_driver_postgresql import dbapi
 from numpy.typing import NDArray
 
 from quantlib.errors import DataError, nearest
@@ -190,6 +191,13 @@ def write_series(store: Store, frame: pd.DataFrame) -> WriteCount:
         return upsert(connection, _SERIES, rows, stamp="updated_at")
 
 
+def stored_series(store: Store) -> list[str]:
+    """Return the names of the series that have values, sorted."""
+    with store.bulk() as cursor:
+        cursor.execute("SELECT DISTINCT series FROM macro.observations ORDER BY 1")
+        return [str(row[0]) for row in cursor.fetchall()]
+
+
 # Of a source that was not yet recorded, what had been recorded when the first of what was released by then was: a
 # row written afterwards has a later stamp, so it changes nothing.
 _SOURCES = """
@@ -242,8 +250,7 @@ def read_series(store: Store, series: str, as_of: AsOf | None = None, *, source:
         cursor.execute(_SOURCES, [series, before])
         sources = dict(cursor.fetchall())
         if not sources:
-            cursor.execute("SELECT DISTINCT series FROM macro.observations")
-            raise DataError(f"No series {series!r} is stored. {nearest(series, [r[0] for r in cursor.fetchall()])}")
+            raise _unknown(cursor, series)
         if source is not None and source not in sources:
             raise DataError(f"Series {series!r} has no values from {source!r}. {nearest(source, sources)}")
         chosen = source or next(iter(sources))
@@ -251,3 +258,88 @@ def read_series(store: Store, series: str, as_of: AsOf | None = None, *, source:
         table = cursor.fetch_arrow_table()
     index = pd.DatetimeIndex(table["period"].to_numpy().astype("datetime64[us]"), name="period")
     return pd.Series(table["value"].to_numpy(), index=index, name=series, dtype="float64")
+
+
+def _unknown(cursor: dbapi.Cursor, series: str) -> DataError:
+    cursor.execute("SELECT DISTINCT series FROM macro.observations")
+    near = nearest(series, [row[0] for row in cursor.fetchall()])
+    return DataError(f"No series {series!r} is stored. {near} `workbench ingest --source fred` loads more.")
+
+
+_VINTAGES = """
+SELECT source, period, released_at, recorded_at, value FROM macro.observations WHERE series = $1
+ORDER BY source, period, released_at
+"""
+
+
+def read_series_at(store: Store, series: str, moments: pd.DatetimeIndex) -> pd.Series:
+    """Return the newest figure of a series that was known at each of many moments, in one query.
+
+    At each moment that is the last value of `read_series` as of it, from the source that would be taken there.
+
+    Parameters
+    ----------
+    store
+        Where from.
+    series
+        Its key.
+    moments
+        With their zone, in any order.
+
+    Returns
+    -------
+    Series
+        float64, indexed by the moments, named by the series; NaN where nothing was released yet.
+
+    Raises
+    ------
+    DataError
+        The series is unknown.
+    """
+    with store.bulk() as cursor:
+        cursor.execute(_VINTAGES, [series])
+        rows = cursor.fetch_arrow_table().to_pandas(date_as_object=False)
+        if rows.empty:
+            raise _unknown(cursor, series)
+    # Known is what came before the tick after the moment, as in `read_as_of`.
+    before = moments.tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy() + np.timedelta64(1, "us")
+    best = np.full((2, len(moments)), -1, dtype=np.int64)
+    values = np.full(len(moments), np.nan)
+    for _, own in rows.groupby("source", sort=False):
+        rank, row = _known_of(own, before)
+        periods = own["period"].to_numpy().astype("datetime64[D]").astype(np.int64)
+        shown = np.where(row < 0, np.iinfo(np.int64).min, periods[row])
+        # Of equal ones the first by name stays.
+        better = (rank > best[0]) | ((rank == best[0]) & (shown > best[1]))
+        best[:, better] = rank[better], shown[better]
+        values[better] = np.where(row < 0, np.nan, own["value"].to_numpy()[row])[better]
+    return pd.Series(values, index=moments, name=series)
+
+
+def _known_of(rows: pd.DataFrame, before: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return of one source's vintages, by period and release, the last one known before each moment; -1 for none.
+
+    And in front of it whether the source was recorded by then (2), had released something (1), or neither (0), by which
+    `_SOURCES` chooses.
+    """
+    released, recorded = (
+        pd.DatetimeIndex(rows[name]).tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy()
+        for name in ("released_at", "recorded_at")
+    )
+    # Rows come by period and release, so the newest of those that are known is the one with the highest number.
+    there = np.maximum(released, recorded)
+    by_then = np.argsort(there, kind="stable")
+    live = _at(np.maximum.accumulate(by_then), there[by_then], before)
+    out = np.lexsort((recorded, released))
+    first = np.minimum.accumulate(recorded[out])
+    # What was recorded with the first of what had been released: a still earlier record begins anew.
+    seen = np.asarray(pd.Series(np.where(recorded[out] == first, out, -1)).groupby(first).cummax(), dtype=np.int64)
+    late = _at(seen, released[out], before)
+    was = recorded.min() < before
+    return np.where(was, 2, (late >= 0).astype(np.int64)), np.where(was, live, late)
+
+
+def _at(states: NDArray[np.int64], since: NDArray[np.datetime64], before: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """Return the last state that began before each moment, -1 where none had."""
+    at = np.searchsorted(since, before, side="left")
+    return np.where(at == 0, -1, states[np.maximum(at - 1, 0)])

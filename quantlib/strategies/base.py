@@ -82,6 +82,11 @@ class Strategy(BaseModel):
         return self.symbols
 
     @property
+    def extras(self) -> tuple[str, ...]:
+        """The extras it reads from the panel, such as "macro: CPIAUCSL" and "model: up or down"; none by default."""
+        return ()
+
+    @property
     @abstractmethod
     def warmup(self) -> int:
         """How many bars it needs before its first decision can differ from nothing."""

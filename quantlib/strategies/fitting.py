@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from quantlib.conditions.nodes import symbol_text
 from quantlib.errors import StrategyError, nearest
 from quantlib.strategies.base import Strategy
 from quantlib.strategies.legs import FITTED, LINKED, METHODS, USUAL_WEIGHTS, Kind, Leg
@@ -92,11 +93,13 @@ def faults(group: Group) -> Iterator[str]:
     if stops.watch == "intrabar" and len(weights) > 1:
         yield f"stops.watch is intrabar, which needs one leg; this group has {len(weights)}, so choose close"
     if isinstance(timing, Rank) and not (timing.conditions["by"].needs_subject or timing.conditions["by"].names):
-        yield f"timing.by is {timing.by}, one number for all legs; read a field without a symbol, such as close"
+        came = f"timing.by is {timing.by}, one number for all legs"
+        yield f"{came}; read a field or model without a symbol, such as close"
     for field, condition in group.conditions.items():
         if condition.needs_subject and kind in {*LINKED, "basket"}:
-            came = f"timing.{field} reads a field without a symbol, in {condition.text}"
-            yield f"{came}; {a_kind(kind)} has {len(weights)} legs, so say which, as in {group.symbols[0]}.close"
+            came = f"timing.{field} reads a field or model without a symbol, in {condition.text}"
+            which = f"{symbol_text(group.symbols[0])}.{condition.of_subject}"
+            yield f"{came}; {a_kind(kind)} has {len(weights)} legs, so say which, as in {which}"
         if (names := sorted(set(NAMES) & set(condition.names))) and (
             kind in {"outright", "basket"} and "hedge_ratio" in names
         ):

@@ -139,6 +139,11 @@ class Group(Strategy):
         return tuple(dict.fromkeys((*self.symbols, *read)))
 
     @property
+    def extras(self) -> tuple[str, ...]:
+        """The macro series and models that its conditions read."""
+        return tuple(dict.fromkeys(key for condition in self.conditions.values() for key in condition.extras))
+
+    @property
     def subject(self) -> str | None:
         """The symbol that fields without one belong to in its conditions: the only leg of an outright."""
         return self.symbols[0] if self.kind == "outright" else None

@@ -49,6 +49,8 @@ def twelve() -> Panel:
     }
     score = np.full((12, 4), 7.0)
     score[:, 0] = np.arange(12)
+    chance = np.full((12, 4), np.nan)
+    chance[:, [0, 2]] = np.stack([np.arange(12) / 10, np.full(12, 0.5)], axis=1)
     return Panel.from_frames(
         frames["close"],
         open=frames["open"],
@@ -59,6 +61,8 @@ def twelve() -> Panel:
             "bias": _row("1 1 0 0 -1 -1 ? 0 1 1 2 2"),
             "macro.cpi_yoy": _row("? ? 2 2 2 3 3 3 3 4 4 4"),
             "score": score,
+            "macro: CPIAUCSL": _row("? ? 2 2 2 3 3 3 3 4 4 4"),
+            "model: up or down": chance,
         },
     )
 

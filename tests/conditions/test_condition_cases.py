@@ -42,6 +42,14 @@ CASES = [
     ("z", "-3 -2 -1 0 1 2 3 2 1 0 -1 -2"),
     ("portfolio.drawdown <= -10%", "F F F T T T F F F T T F"),
     ("abs(z) >= 2 and bias >= 0", "T T F F F F ? T F F F T"),
+    # extras by name
+    ('macro("CPIAUCSL")', "? ? 2 2 2 3 3 3 3 4 4 4"),
+    ('change(macro("CPIAUCSL")) > 0', "? ? ? F F T F F F T F F"),
+    ('sma(macro("CPIAUCSL"), 2)', "? ? ? 2 2 2.5 3 3 3 3.5 4 4"),
+    ('model("up or down") > 0.5', "F F F F F F T T T T T T"),
+    ('SPY.model("up or down")', always(0.5)),
+    ('"BRK-B".model("up or down")', ALL_UNKNOWN),
+    ('model("up or down") > SPY.model("up or down") and macro("CPIAUCSL") < 4', "F F F F F F T T T F F F"),
     # the calendar; 30 January 2024 is a Tuesday
     ("year", always(2024)),
     ("month", "1 1 2 2 2 2 2 2 2 2 2 2"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quantlib.conditions import FUNCTIONS, ConditionError, parse
+from quantlib.conditions import EXTRAS, FUNCTIONS, ConditionError, parse
 from quantlib.conditions.nodes import CALENDAR, FIELDS
 from quantlib.conditions.signatures import MAX_WINDOW, signature_of
 from quantlib.indicators import INDICATORS
@@ -18,7 +18,7 @@ TEXT = (Path(__file__).resolve().parents[2] / "docs" / "conditions.md").read_tex
 def test_every_function_stands_in_it_once_with_what_it_gives():
     section = TEXT.partition("## Functions")[2].partition("### Indicators")[0]
     rows = re.findall(r"^\| `(\w+\([^`]*\))` \| (.*) \|$", section, re.MULTILINE)
-    assert sorted(rows) == sorted((function.form, function.about) for function in FUNCTIONS.values())
+    assert sorted(rows) == sorted((one.form, one.about) for one in (*FUNCTIONS.values(), *EXTRAS.values()))
 
 
 def test_every_indicator_stands_in_it_with_its_defaults():

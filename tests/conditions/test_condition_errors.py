@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from quantlib.conditions import ConditionError, parse
+from quantlib.conditions import ConditionError, evaluate, parse
 from quantlib.errors import StrategyError
 
 # The text with the place between «», and words of the message.
@@ -86,6 +86,22 @@ TABLE = [
     ("bollinger(close, 20, 2).«uper» > 3", "bollinger has no line uper. Did you mean upper?"),
     ("sma(close, 20).«upper» > 3", "sma has a single line; leave .upper out."),
     ("abs(close).«upper» > 3", "abs has a single line; leave .upper out."),
+    # extras by name
+    ("«macro» > 3", 'macro is a function. Write macro("CPIAUCSL").'),
+    ("macro(«CPIAUCSL») > 3", 'macro needs the name of a series in quotes; came CPIAUCSL. Write macro("CPIAUCSL").'),
+    ("«model()» > 0.5", 'model needs the name of a model in quotes. Write model("up or down").'),
+    ("model(«5») > 0.5", 'model needs the name of a model in quotes; came 5. Write model("5").'),
+    ('model(«"KO".close») > 0.5', 'in quotes; came "KO".close. Write model("up or down").'),
+    ('macro("CPIAUCSL", «20») > 3', 'macro got too many arguments. Write macro("CPIAUCSL").'),
+    ('macro(«name="CPIAUCSL"») > 3', 'macro needs the name of a series in quotes; came name="CPIAUCSL".'),
+    ('macro(«" "») > 3', 'The name is empty. Write macro("CPIAUCSL").'),
+    ('«marco»("CPIAUCSL") > 3', "There is no function 'marco'. Did you mean macro?"),
+    ('«"macro"»("CPIAUCSL") > 3', "A function's name stands without quotes: macro."),
+    ('«SPY.macro»("CPIAUCSL") > 3', 'macro is not asked of a symbol. Write macro("CPIAUCSL").'),
+    ('«"a b".model»("up") > 3', "'a b' is no symbol; accepted"),
+    ('macro("CPIAUCSL").«upper» > 3', "macro has a single line; leave .upper out."),
+    ('sma(close, «macro("N")») > 3', 'n of sma is a number written out; came macro("N").'),
+    ('true and «macro("N")»', 'and needs a condition; macro("N") is a number.'),
     # operators
     ("close «=» 5", "= is not expected here. To compare, write ==."),
     ("close > 5 «&» open > 5", "'&' has no meaning here. Write and."),
@@ -260,3 +276,14 @@ def test_the_kind_and_the_names_can_be_asked_for():
     assert caught.value.start == 10
     with pytest.raises(ConditionError, match=r"no 'SPY' here\. Accepted: .* The price of a symbol is SPY\.close\."):
         parse("SPY > 1", names=[])
+
+
+def test_an_extra_that_the_panel_does_not_carry_says_how_to_get_it(twelve):
+    condition = parse('close > 1 and macro("VIXCLS") > 20')
+    with pytest.raises(ConditionError, match=r"with_extras\(session, panel, \['macro: VIXCLS'\]\)") as caught:
+        evaluate([condition], twelve, subject="A")
+    assert caught.value.text[caught.value.start : caught.value.end] == 'macro("VIXCLS")'
+    with pytest.raises(ConditionError, match=r'no subject\. Say of which, as in A\.model\("up or down"\)'):
+        evaluate([parse('model("up or down") > 0.5')], twelve)
+    with pytest.raises(ConditionError, match=r"There is no symbol 'SPX' here\. Did you mean SPY\?"):
+        evaluate([parse('SPX.model("up or down") > 0.5')], twelve)

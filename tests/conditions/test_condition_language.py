@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import quantlib.conditions
-from quantlib.conditions import FUNCTIONS, Condition, ConditionError, evaluate, parse
+from quantlib.conditions import FUNCTIONS, Condition, ConditionError, evaluate, extra_key, extra_parts, parse
 from quantlib.conditions.nodes import (
     CALENDAR,
     FIELDS,
@@ -23,6 +23,7 @@ from quantlib.conditions.nodes import (
     Call,
     Compare,
     Constant,
+    Extra,
     Field,
     Joined,
     Name,
@@ -32,6 +33,7 @@ from quantlib.conditions.nodes import (
     is_constant,
     kind_of,
 )
+from quantlib.errors import DataError
 from quantlib.indicators import INDICATORS
 from quantlib.types import Panel
 
@@ -157,6 +159,10 @@ CANONICAL = [
     ("1e-9%", "1e-9%"),
     ("known(a>b)", "known(a > b)"),
     ("close\n  > 5\n", "close > 5"),
+    ('macro( "CPIAUCSL" )>3', 'macro("CPIAUCSL") > 3'),
+    ('"SPY".model("up or down")', 'SPY.model("up or down")'),
+    ('BRK.B.model("x")', '"BRK.B".model("x")'),
+    ('sma(macro("a (b) ) # ; c"))', 'sma(macro("a (b) ) # ; c"), 20)'),
 ]
 
 
@@ -186,7 +192,26 @@ def test_what_can_be_said_without_data():
     assert condition.is_truth
 
 
+def test_extras_are_told_by_their_keys_and_a_model_without_a_symbol_is_of_the_subject():
+    condition = parse('macro("CPIAUCSL") > 3 and KO.model("up") > 0.5 or macro("CPIAUCSL") < sma(macro("VIXCLS"))')
+    assert condition.extras == ("macro: CPIAUCSL", "model: up", "macro: VIXCLS")
+    assert (condition.symbols, condition.names, condition.needs_subject) == (("KO",), (), False)
+    assert parse('close > 3 and model("up") > 0.5').of_subject == "close"
+    assert parse('KO.close > 3 and model("up") > 0.5').of_subject == 'model("up")'
+    assert parse("KO.close > atr(14)").of_subject == "atr(14)"
+    assert [extra_parts(key) for key in condition.extras[:2]] == [("macro", "CPIAUCSL"), ("model", "up")]
+    for wrong, words in {
+        "marco: X": "Did you mean macro?",
+        "CPI": "names no extra",
+        "macro: ": "names no series",
+    }.items():
+        with pytest.raises(DataError, match=words.replace("?", r"\?")):
+            extra_parts(wrong)
+
+
 WARMUPS = {
+    'macro("CPIAUCSL")': 1,
+    'sma(model("up"), 7) > 0.5': 7,
     "5 > 3": 1,
     "close": 1,
     "returns": 2,
@@ -221,6 +246,7 @@ def test_warm_ups(text):
     assert parse(text).warmup == WARMUPS[text]
 
 
+EXTRA_NAMES = ["CPIAUCSL", "up or down", "macro", " a) > (b # é", "5%"]
 # Random trees, built from the nodes themselves.
 leaves = st.one_of(
     st.builds(Number, st.floats(0, 1e300), st.booleans()),
@@ -228,6 +254,8 @@ leaves = st.one_of(
     st.builds(Field, st.sampled_from(FIELDS), st.sampled_from([None, "SPY", "BRK-B", "^VIX", "a.b", "or"])),
     st.builds(Calendar, st.sampled_from(CALENDAR)),
     st.builds(Name, st.sampled_from(["z", "macro.cpi", "portfolio.gross"])),
+    st.builds(Extra, st.just("macro"), st.sampled_from(EXTRA_NAMES)),
+    st.builds(Extra, st.just("model"), st.sampled_from(EXTRA_NAMES), st.sampled_from([None, "SPY", "BRK-B", "or"])),
 )
 series = leaves.filter(lambda node: not is_constant(node))
 windows = st.integers(2, 5000)
@@ -300,6 +328,7 @@ WORDS = [
     "true", "false", "(", ")", ",", "+", "-", "*", "/", "**", "<", "<=", ">", ">=", "==", "!=", "=", ".", "5", "20",
     "2.5", "7%", "1e9", "n=", "k=2", "within=3",
     "1e9999999999999999999", ".upper", "sma(close, 20)", "close > 5", "lag(close, 2)", "bias > 0",
+    "macro", "model", 'macro("a")', 'model("b")', 'SPY.model("b")', '"a"',
 ]  # fmt: skip
 
 
@@ -331,7 +360,8 @@ def forty() -> Panel:
     close = pd.DataFrame(
         {"X": np.arange(40.0) % 7 + 1, "SPY": np.arange(40.0) % 5 + 3}, pd.bdate_range("2024-01-29", periods=40)
     )
-    return Panel.from_frames(close, extra={"bias": np.sin(np.arange(40.0))})
+    told = {"macro: a": np.arange(40.0), "model: b": np.tile([0.4, np.nan], (40, 1))}
+    return Panel.from_frames(close, extra={"bias": np.sin(np.arange(40.0)), **told})
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
@@ -369,7 +399,9 @@ def test_random_trees_evaluate_to_finite_or_unknown(tree):
         np.random.default_rng(1).lognormal(3, 1, (30, 6)), pd.bdate_range("2024-01-29", periods=30), columns=symbols
     )
     names = {name: np.linspace(-2, 2, 30) for name in ("z", "macro.cpi", "portfolio.gross")}
-    (got,) = evaluate([Condition(tree)], Panel.from_frames(close), subject="X", names=names)
+    extra = {extra_key("macro", name): np.linspace(-1, 1, 30) for name in EXTRA_NAMES}
+    extra |= {extra_key("model", name): np.random.default_rng(2).random((30, 6)) for name in EXTRA_NAMES}
+    (got,) = evaluate([Condition(tree)], Panel.from_frames(close, extra=extra), subject="X", names=names)
     assert not np.isinf(got).any()
     if kind_of(tree) == "truth":
         assert set(got[~np.isnan(got)]) <= {0.0, 1.0}

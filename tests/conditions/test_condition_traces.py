@@ -60,6 +60,15 @@ SENTENCES = [
         6,
         "1 of 5 true; unknown: bias is missing; SPY.open is missing; SPY.low is missing; and 1 more",
     ),
+    ('macro("CPIAUCSL") > 2', 5, 'true: macro("CPIAUCSL") = 3 > 2'),
+    ('macro("CPIAUCSL") > 2', 1, 'unknown: nothing of macro("CPIAUCSL") had been released'),
+    ('model("up or down") > 55%', 7, 'true: model("up or down") = 70% > 55%'),
+    (
+        'model("up or down") > 0.5 and "BRK-B".model("up or down") > 0.5',
+        3,
+        '0 of 2 true; blocked by model("up or down") = 0.3 > 0.5; '
+        'unknown: model("up or down") says nothing of BRK-B at this close',
+    ),
     ("true", 0, "true: true"),
     ("5", 0, "5"),
     ("-5", 0, "-5"),

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from quantlib.errors import DataError
-from quantlib.quality.calendars import EXCHANGES, KINDS, calendar_of, expected_last, sessions
+from quantlib.quality.calendars import EXCHANGES, KINDS, calendar_of, closing_times, expected_last, sessions
 from quantlib.universe import load_universe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +29,23 @@ ROOT = Path(__file__).resolve().parents[2]
 )
 def test_new_york(start: str, end: str, expected: list[str]) -> None:
     assert sessions("XNYS", pd.Timestamp(start), pd.Timestamp(end)).astype(str).tolist() == expected
+
+
+def test_when_sessions_close() -> None:
+    days = pd.DatetimeIndex(["2020-07-02", "2020-07-03", "2020-11-27", "2020-12-01", "1999-12-31", "2020-07-04"])
+    closes = closing_times("XNYS", days)
+    hours = pd.Series(pd.DatetimeIndex(closes, tz="UTC").tz_convert("America/New_York")).dt.strftime("%m-%d %H:%M")
+    assert hours.fillna("closed").tolist() == [
+        "07-02 16:00",
+        "closed",
+        "11-27 13:00",
+        "12-01 16:00",
+        "12-31 13:00",  # for the turn of the millennium
+        "closed",
+    ]
+    assert (closing_times("24/7", days) == days.to_numpy() + np.timedelta64(1, "D")).all()
+    assert len(closing_times("XNYS", days[:0])) == 0
+    assert np.isnat(closing_times("XHKG", pd.DatetimeIndex(["1955-01-05"]))).all(), "before its calendar begins"
 
 
 def test_crypto_has_every_day_and_currencies_every_weekday() -> None:

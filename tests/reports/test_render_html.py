@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from lxml import etree, html
 
-from quantlib.charts.numbers import bps, percent, ratio, signed_percent, span
+from quantlib.charts.numbers import UNKNOWN, bps, percent, ratio, signed_percent, span
 from quantlib.reports import Report, render_html
 
 HOSTILE = '<img src="https://example.com/x" onerror="alert(1)">\'"&</script><script>alert(2)</script>'
@@ -274,6 +274,20 @@ def test_a_recommendation_with_nothing_optional_still_renders(report: Report):
     )
     tree = html.document_fromstring(render_html(report.model_copy(update={"recommendations": (bare,), "figures": {}})))
     assert bare.headline in _text(tree.get_element_by_id("s1"))
+
+
+def test_a_strategy_that_is_run_in_no_worlds_says_so_and_leaves_the_others_as_they_are(report: Report, tree):
+    unknown = dict.fromkeys(("expected_value", "ev_low", "ev_high", "outcome_low", "outcome_high"))
+    without = report.recommendations[0].model_copy(
+        update={**unknown, "probability_of_loss": None, "simulators": (), "strategy_id": "other", "name": "Elsewhere"}
+    )
+    both = report.model_copy(update={"recommendations": (without, *report.recommendations)})
+    made = html.document_fromstring(render_html(Report.model_validate_json(both.model_dump_json())))
+    rows, before = (one.xpath("//div[@class='summary']//tbody/tr") for one in (made, tree))
+    assert [_text(cell) for cell in rows[0].xpath("td")[1:4]] == [UNKNOWN, "none", UNKNOWN]
+    assert "no simulated worlds" in _text(made.get_element_by_id("s1"))
+    outlooks = [[_text(cell) for cell in row.xpath("td")[1:4]] for row in rows[1:]]
+    assert outlooks == [[_text(cell) for cell in row.xpath("td")[1:4]] for row in before]
 
 
 def test_charts_of_unknown_places_come_after_the_known_ones(report: Report):

@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from quantlib.store import (
     WriteCount,
     check_observations,
     read_series,
+    read_series_at,
     write_observations,
     write_series,
 )
@@ -193,3 +195,36 @@ def test_a_row_recorded_later_is_not_seen_of_a_series_that_was_live(store: Store
     write_observations(store, older, at=datetime(2022, 9, 1, tzinfo=UTC))
     assert read_series(store, "CPI", "2022-01-27").tolist() == [6.9], "of days before the first load it is found"
     assert read_series(store, "CPI", "2022-05-27").tolist() == [-1.5]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_at_many_moments_it_is_the_last_value_of_a_read_as_of_each(store: Store, seed: int) -> None:
+    """Vintages of three sources in a jumble: revisions, late loads, prints that are dated back, ties."""
+    rng = np.random.default_rng(seed)
+    days = pd.date_range("2022-01-01", periods=40, tz="UTC")
+    for source in ("bls", "oecd", "a bank"):
+        for at in sorted(rng.choice(days, 4, replace=False)):
+            rows = [
+                (str(period.date()), float(rng.integers(5)), released)
+                for period, released in zip(rng.choice(days[::10], 5), rng.choice(days, 5), strict=True)
+            ]
+            unique = {(period, released): value for period, value, released in rows}
+            frame = cpi(*((period, value, released) for (period, released), value in unique.items()), source=source)
+            write_observations(store, frame, at=at.to_pydatetime())
+    moments = pd.DatetimeIndex([*days, *(days + pd.Timedelta(hours=7)), *(days - pd.Timedelta(microseconds=1))])
+    moments = moments[rng.permutation(len(moments))]
+    found = read_series_at(store, "CPI", moments)
+    known = [read_series(store, "CPI", moment) for moment in moments]
+    expected = [series.iloc[-1] if len(series) else np.nan for series in known]
+    np.testing.assert_array_equal(found, expected)
+    assert found.index.equals(moments)
+    assert found.nunique() > 2
+
+
+def test_at_no_moment_and_of_no_series(store: Store) -> None:
+    write_observations(store, cpi(*GDP))
+    assert read_series_at(store, "CPI", pd.DatetimeIndex([], tz="UTC")).empty
+    early = pd.DatetimeIndex(["2022-04-28 12:29:59", "2022-04-28 12:30"], tz="UTC").tz_convert("Asia/Tokyo")
+    np.testing.assert_array_equal(read_series_at(store, "CPI", early), [np.nan, -1.4])
+    with pytest.raises(DataError, match=r"No series 'CPU' is stored. Did you mean CPI\?"):
+        read_series_at(store, "CPU", early)

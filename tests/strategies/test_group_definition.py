@@ -79,6 +79,17 @@ def test_it_is_the_same_as_yaml_json_and_python() -> None:
     assert group.symbols == ("XOM", "CVX", "KO")
 
 
+def test_the_extras_are_those_of_its_conditions() -> None:
+    rules = Rules(
+        long='macro("RATE") > 2 and KO.model("up") > 0.5', exit_long='macro("RATE") < 1 or SPY.model("it") > 1'
+    )
+    group = Group(kind="pair", legs=("KO", "PEP"), timing=rules)
+    assert group.extras == ("macro: RATE", "model: up", "model: it")
+    assert group.inputs == ("KO", "PEP", "SPY")
+    assert build("group", json.loads(group.model_dump_json())).id == group.id
+    assert Group(legs=("KO", "PEP")).extras == ()
+
+
 @pytest.mark.parametrize("kind", METHODS)
 def test_every_method_and_timing_that_fits_is_accepted_and_no_other(kind: str) -> None:
     timings = {"band": Band(), "hold": Hold(), "rank": Rank(), "rules": Rules(long="KO.close > 50")}
@@ -131,7 +142,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"timing": {"kind": "rules", "long": "KO.close"}}, r"(?s)timing\.long .*a condition is needed"),
     ({"timing": {"kind": "rules"}}, "there is no entry"),
     ({"timing": {"kind": "rules", "long": "z < 1", "exit_short": "z > 0"}}, "exit_short is given without short"),
-    ({"timing": {"kind": "rules", "long": "close > 1"}}, r"timing\.long reads a field without a symbol.*KO\.close"),
+    (
+        {"timing": {"kind": "rules", "long": "close > 1"}},
+        r"timing\.long reads a field or model without a sym.*KO\.close",
+    ),
+    (
+        {"timing": {"kind": "rules", "long": 'model("up") > 0.5'}},
+        r'timing\.long reads a field or model without a symbol.*, as in KO\.model\("up"\)',
+    ),
     ({"timing": {"kind": "rules", "long": "z > 1"}, "direction": "short"}, r"timing\.short is missing"),
     ({"timing": {"kind": "rules", "long": "z > 1", "short": "z < 1"}, "direction": "long"}, r"timing\.short is given"),
     (
