@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -72,11 +73,13 @@ def break_even_cost(
     execution: Execution | None = None,
     cash: float = 1_000_000.0,
     lag: int = 1,
+    delisted: Mapping[str, date] | None = None,
 ) -> float:
     """Return the cost of each side in basis points at which the strategy ends with what it began with.
 
     One flat cost takes the place of commission, spread and impact of `costs`; borrowing and financing stay. 0 where it
     does not even earn without costs, infinite where it still earns at 1,000, and NaN where it never trades.
+    The arguments are those of `run_strategy`.
 
     Raises
     ------
@@ -89,12 +92,13 @@ def break_even_cost(
     # The bare account below checks little: what `run_strategy` refuses is refused here.
     plan_of(panel, [group], limits or Limits())
     paid = Costs() if costs is None else costs
+    gone = {symbol: day for symbol, day in (delisted or {}).items() if symbol in traded.symbols}
 
     def growth(bps: float) -> float:
         one = {"commission_bps": bps, "half_spread_bps": 0.0, "impact_bps": 0.0}
         flat = {symbol: costs_of(symbol, paid).model_copy(update=one) for symbol in strategy.symbols}
         equity = equity_of(
-            prepare(traded, flat, execution),
+            prepare(traded, flat, execution, delisted=gone),
             targets,
             stops=group.stops,
             spread_z=group.spread_z,

@@ -61,7 +61,8 @@ def calibrating(train: Trainer, *, method: Method = "sigmoid", k: int = 3) -> Tr
     Parameters
     ----------
     train
-        What fits the model.
+        What fits the model from rows with a gap in time; not one that learns from worlds, which are drawn from all
+        sessions between the first row and the last.
     method
         See `Calibrated`.
     k
@@ -74,7 +75,7 @@ def calibrating(train: Trainer, *, method: Method = "sigmoid", k: int = 3) -> Tr
         if rows.kind != "classification":
             raise DataError("Only probabilities can be calibrated; this target is a number.")
         said = np.empty(len(rows.features))
-        for fold in PurgedKFold(k, embargo=0).folds(rows.labels["label_end"]):
+        for fold in PurgedKFold(k, embargo=0).folds(rows.settled):
             (test,) = fold.tests
             said[test] = answers(train(rows.rows(fold.train)), rows.features.iloc[test], "classification")
         up = rows.labels["label"].to_numpy(dtype=np.float64)

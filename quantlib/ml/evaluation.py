@@ -105,12 +105,12 @@ def evaluate(
         raise DataError(f"every is {thin}; accepted: a whole number of sessions, 1 or more.")
     known = examples.known
     label_end = known.labels["label_end"]
-    folds = chosen.folds(label_end)
-    met = overlapping(label_end, folds)
+    folds = chosen.folds(known.settled)
+    met = overlapping(known.settled, folds)
     if met and not allow_overlap:
         raise DataError(
             f"{met} training labels are made of sessions that the test is made of, so the scores would flatter. Take "
-            "a scheme that purges by label_end, or say allow_overlap=True to see the damage."
+            "a scheme that purges by the labels' ends, or say allow_overlap=True to see the damage."
         )
     kind, work = examples.kind, FoldWork(known, learn, importance, seed)
     day = np.unique(known.features.index.get_level_values("ts").to_numpy(), return_inverse=True)[1]
@@ -244,4 +244,6 @@ def _warnings(scores: pd.DataFrame, met: int, kind: Kind, examples: Examples) ->
         )
     if examples.left_out:
         found.append(f"No row of the panel knows {', '.join(examples.left_out)}; the model does without.")
+    if examples.shortened:
+        found.append(examples.shortened)
     return tuple(found)

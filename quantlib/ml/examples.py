@@ -42,6 +42,8 @@ class Examples:
         The panel's sessions.
     every
         1, or how many sessions apart the rows are.
+    shortened
+        What history features that begin late take away, in a sentence; empty where they take none.
     """
 
     features: pd.DataFrame
@@ -53,6 +55,7 @@ class Examples:
     left_out: tuple[str, ...]
     sessions: pd.DatetimeIndex
     every: int = 1
+    shortened: str = ""
 
     @property
     def horizon(self) -> int:
@@ -63,6 +66,15 @@ class Examples:
     def lags(self) -> int:
         """Rows of one symbol after which two losses share no future: twice the horizon, in rows."""
         return 2 * -(-self.horizon // self.every)
+
+    @property
+    def settled(self) -> pd.Series:
+        """The session at whose close each row's label is known, however it turns out: what purges go by.
+
+        By its own end a label met early would stay where the others of its day are left out, and those that stay would
+        tell of more quick moves than there are.
+        """
+        return self.labels["settled" if "settled" in self.labels else "label_end"]
 
     @cached_property
     def known(self) -> Examples:
@@ -82,8 +94,8 @@ class Examples:
         return replace(self, features=self.features.iloc[place], labels=self.labels.iloc[place])
 
     def until(self, t: pd.Timestamp) -> Examples:
-        """Return the rows whose label is known at the close of `t`."""
-        return self.rows((self.labels["label_end"] <= t).to_numpy())
+        """Return the rows whose label is known at the close of `t`, however it turned out."""
+        return self.rows((self.settled <= t).to_numpy())
 
     def thinned(self, every: int) -> Examples:
         """Return every so many-th session, counted back from the last: less to compute, and hardly less told."""
@@ -152,6 +164,8 @@ def build_examples(
     ready = table.notna().all(axis=1) & (len(table.columns) > 0)
     if "naive" in labels:
         ready &= labels["naive"].notna()  # the yardstick is asked about the same rows
+    if "side" in labels:
+        ready &= labels["side"].notna()
     if not (ready & labels["label"].notna()).any():
         raise DataError(
             f"None of {len(panel)} sessions has every feature and a label: features need up to "
@@ -167,4 +181,23 @@ def build_examples(
         groups=groups,
         left_out=tuple(map(str, unknown)),
         sessions=panel.index,
+        shortened=_shortened(table, panel, max(group.warmup for group in groups)),
+    )
+
+
+def _shortened(table: pd.DataFrame, panel: Panel, warmup: int) -> str:
+    """Return what history those features take away that begin after all have warmed up; empty where they take none."""
+    if not len(table.columns):
+        return ""
+    known = table.notna().to_numpy().reshape(len(panel), len(panel.symbols), -1).any(axis=1)
+    first = known.argmax(axis=0)
+    late = first > warmup
+    begins, could = int(first.max()), int(first[~late].max(initial=warmup))
+    if begins <= could:
+        return ""
+    names = [str(name) for name in table.columns[late]]
+    return (
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not known before {panel.index[begins]:%Y-%m-%d}, so "
+        f"{begins - could:,} sessions from {panel.index[could]:%Y-%m-%d} on teach nothing. Leave out what begins late "
+        "to learn from them."
     )

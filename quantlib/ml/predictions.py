@@ -16,8 +16,9 @@ from quantlib.types import Panel
 def predictions_as_extra(panel: Panel, result: ModelResult, name: str) -> Panel:
     """Return the panel with a model's predictions as `extra[name]` [time x symbol], NaN where there are none.
 
-    Up to the last session the model learned from they are those of the walk-forward, each made by a model that had
-    seen only labels known before its test; after it they are the final model's.
+    They are those of the walk-forward, each made by a model that had seen only labels known before its test, and from
+    the session on at which its last label was known, the final model's. Between the last labelled row and that session
+    there are none: the final model has learned from what happened in those sessions.
 
     Parameters
     ----------
@@ -41,7 +42,9 @@ def predictions_as_extra(panel: Panel, result: ModelResult, name: str) -> Panel:
         )
     if name in panel.extra or hasattr(panel, name):
         raise DataError(f"The panel has {name!r} already. Choose another name for the predictions.")
-    said = pd.concat([result.predictions["prediction"], result.ahead])
+    learned_until = result.predictions["label_end"].max()
+    own = result.ahead[result.ahead.index.get_level_values("ts") >= learned_until]
+    said = pd.concat([result.predictions["prediction"], own])
     values = said.reindex(rows_of(panel)).to_numpy(dtype=np.float64)
     if not np.isfinite(values).any():
         raise DataError("None of the predictions is about a session and a symbol of this panel.")

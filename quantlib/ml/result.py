@@ -43,7 +43,7 @@ class ModelResult:
         correlation of ranks are the mean of the folds' (weighted by rows), as base rates differ between folds.
     gains
         One row a yardstick: `gain`, `low`, `high`: by how much the loss is below it, and its 95 % interval
-        (Diebold-Mariano).
+        (Diebold-Mariano), infinite where there are too few sessions for one.
     calibration
         Predicted and observed frequency (or mean) in ten bins of equal count.
     importance

@@ -27,7 +27,10 @@ class Scheme(Protocol):
     foretells: ClassVar[bool]
 
     def folds(self, label_end: pd.Series) -> list[CombinatorialSplit]:
-        """Return the folds for labels known at `label_end`, indexed (ts, symbol) in that order."""
+        """Return the folds for labels known at `label_end`, indexed (ts, symbol) in that order.
+
+        Of labels that end by what comes, it is the session by which all such are known: see `Examples.settled`.
+        """
         ...
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.fft import dct
+from scipy.special import stdtrit
 from sklearn.metrics import brier_score_loss, roc_auc_score
-from statsmodels.regression.linear_model import OLS
 
 from quantlib.ml.targets.target import Kind
 from quantlib.types import FloatArray
 
 SUSPICIOUS_AUC = 0.65
+#: Cosines below which there is no interval: a stretch twice the horizon makes one.
+FEWEST = 3
 #: What the loss is called, by kind of target.
 LOSS: dict[Kind, str] = {"classification": "log_loss", "regression": "mse"}
 
@@ -71,8 +74,10 @@ def gain_over(
     """Return by how much the model's loss is below that of a yardstick, with an interval.
 
     The test of Diebold and Mariano (1995): the difference of losses is summed over symbols at each session, as what
-    moves them moves them together, and its mean's error is Newey-West's, as labels overlap. A row that was asked
-    about several times counts with the mean of its differences.
+    moves them moves them together. Labels overlap, so its mean's error is estimated from waves so long that they do
+    not matter: equal-weighted cosines, each as good as one independent observation, which makes the interval that of
+    Student's t with as many degrees of freedom. A row that was asked about several times counts with the mean of its
+    differences.
 
     Parameters
     ----------
@@ -86,6 +91,22 @@ def gain_over(
         Sessions after which two losses share nothing: twice the horizon.
     confidence
         Of the interval, between 0 and 1.
+
+    Returns
+    -------
+    tuple
+        The gain and the ends of its interval, which are infinite where there are fewer than `FEWEST` cosines: the
+        sessions are then too few for anything to be said.
+
+    Notes
+    -----
+    There is a cosine for every `lags` sessions, so that no half wave is shorter, and at most 0.4 n^(2/3) of them. The
+    usual standard error of Newey and West with normal quantiles takes an edge to be there far too often.
+
+    References
+    ----------
+    Lazarus, Lewis, Stock, Watson (2018), HAR inference: recommendations for practice, Journal of Business & Economic
+    Statistics 36(4), 541-559.
     """
     label = predictions["label"].to_numpy()
     gain = losses(label, predictions[baseline].to_numpy(), kind) - losses(
@@ -97,9 +118,21 @@ def gain_over(
     daily = by_session.to_numpy() * len(by_session) / len(difference)
     if not daily.any():
         return 0.0, 0.0, 0.0
-    fit = OLS(daily, np.ones(len(daily))).fit(cov_type="HAC", cov_kwds={"maxlags": min(lags, len(daily) - 1)})
-    ((low, high),) = fit.conf_int(1.0 - confidence)
-    return float(fit.params[0]), float(low), float(high)
+    mean = float(daily.mean())
+    cosines = min(len(daily) // max(lags, 1), int(0.4 * len(daily) ** (2.0 / 3.0)))
+    if cosines < FEWEST:
+        return mean, -np.inf, np.inf
+    waves = dct(daily, norm="ortho")[1 : cosines + 1]
+    reach = float(np.sqrt((waves**2).mean() / len(daily)) * stdtrit(cosines, 0.5 + confidence / 2.0))
+    return mean, mean - reach, mean + reach
+
+
+def gain_interval(low: float, high: float, digits: str, *, confidence: float = 0.95) -> str:
+    """Return the words for what `gain_over` gave as an interval."""
+    percent = f"{100.0 * confidence:.4g} %"
+    if np.isinf(low):
+        return f"too few sessions for a {percent} interval"
+    return f"{percent} interval {low:{digits}} … {high:{digits}}"
 
 
 def verdict(scores: pd.DataFrame, gain: tuple[float, float, float], kind: Kind, baseline: str) -> str:
@@ -123,14 +156,14 @@ def verdict(scores: pd.DataFrame, gain: tuple[float, float, float], kind: Kind, 
         f"Out of sample the model's {words} is {loss['model']:{digits}} against {loss[baseline]:{digits}} for the "
         f"{'prior' if baseline == 'prior' else 'last known value'}: "
     )
-    interval = f"95 % interval {low:{digits}} … {high:{digits}}"
+    between = gain_interval(low, high, digits)
     if low > 0:
         skill = (
             f"AUC {scores['auc']['model']:.3f}"
             if kind == "classification"
             else f"{mean / loss[baseline]:.1%} of the error explained"
         )
-        return f"{start}an edge of {mean:{digits}} ({interval}), {skill}, before costs."
+        return f"{start}an edge of {mean:{digits}} ({between}), {skill}, before costs."
     if mean > 0:
-        return f"{start}no edge beyond chance (gain {mean:{digits}}, {interval})."
+        return f"{start}no edge beyond chance (gain {mean:{digits}}, {between})."
     return f"{start}no edge."

@@ -13,7 +13,7 @@ from quantlib.ml.evaluation import evaluate
 from quantlib.ml.examples import Examples
 from quantlib.ml.result import ModelResult
 from quantlib.ml.schemes import Scheme, WalkForward
-from quantlib.ml.scores import LOSS, gain_over
+from quantlib.ml.scores import LOSS, gain_interval, gain_over
 from quantlib.ml.simulated import USES, Use, Worlds, learning_from_worlds
 from quantlib.types import Panel
 
@@ -83,7 +83,7 @@ def compare_with_worlds(
         sentences.append(
             f"Learning from {one.number} worlds ({one.simulator.title}) {USES[one.use]} {word}: the loss out of sample "
             f"is {_loss(result):.4g} against {_loss(history):.4g} from history alone, a gain of {gain:.2g} "
-            f"(95 % interval {low:.2g} … {high:.2g})."
+            f"({gain_interval(low, high, '.2g')})."
         )
     return Comparison(history, results, pd.DataFrame(rows).T.rename_axis("taught by"), tuple(sentences))
 

@@ -211,7 +211,7 @@ class _Account:
 
     def break_even(self) -> float:
         """Return the cost a side in basis points at which nothing is left."""
-        return break_even_cost(self.strategy, self.panel, costs=self.costs, **self.terms)
+        return break_even_cost(self.strategy, self.panel, costs=self.costs, delisted=self.delisted, **self.terms)
 
 
 class _Work:

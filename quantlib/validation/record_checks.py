@@ -90,8 +90,9 @@ def surely_positive(moments: ReturnMoments, periods: int) -> Check:
 
 def surely_not_luck(moments: ReturnMoments, trials: Trials, periods: int, *, whose: str) -> Check:
     """Return the deflated Sharpe ratio after all trials; `whose` says where their count comes from."""
-    hurdle = luck_hurdle(moments, n_trials=trials.effective, variance=trials.variance)
-    value = deflated_sharpe(moments, n_trials=trials.effective, variance=trials.variance)
+    variance = trials.variance_over(moments.n)
+    hurdle = luck_hurdle(moments, n_trials=trials.effective, variance=variance)
+    value = deflated_sharpe(moments, n_trials=trials.effective, variance=variance)
     outcome = _by_chance(value)
     many = "1 trial" if trials.n == 1 else f"{count(trials.n)} trials, {ratio(trials.effective, 1)} independent ones"
     sentence = (

@@ -12,11 +12,13 @@ from scipy.special import log_ndtr, ndtri, stdtr
 
 from quantlib.errors import DataError
 from quantlib.types import FloatArray
+from quantlib.validation.windows import LEAST, Window, Windows, by_span, resampled
 
 BUCKETS = 96
 """Stretches of time a trial's growth is kept in."""
 
-_DIRECTIONS, _AT_ONCE = 4096, 1024
+_DIRECTIONS, _AT_ONCE, _THROWN = 4096, 1024, 512
+_DAY = 86_400e6  # in microseconds
 _GRID = np.linspace(-9.0, 9.0, 1801)
 _CHANCES = log_ndtr(_GRID)
 
@@ -33,31 +35,53 @@ class Trials:
         How many independent ones would have luck as large: 1 to `n`.
     variance
         How far luck spreads their Sharpe ratios per session, as a variance; NaN where fewer than two are known.
+    sessions
+        How many sessions the variance is about; NaN where nobody said, as of trials over one span.
     """
 
     n: int
     effective: float
     variance: float
+    sessions: float = float("nan")
+
+    def variance_over(self, sessions: int) -> float:
+        """Return how far luck spreads Sharpe ratios over so many sessions, as the record has that is judged."""
+        return self.variance if np.isnan(self.sessions) else self.variance * (self.sessions - 1) / (sessions - 1)
 
 
-def effective_trials(curves: ArrayLike, sharpes: ArrayLike | None = None, *, seed: int = 0) -> Trials:
+def effective_trials(
+    curves: Sequence[ArrayLike] | FloatArray,
+    sharpes: ArrayLike | None = None,
+    *,
+    first: Sequence[pd.Timestamp] | None = None,
+    last: Sequence[pd.Timestamp] | None = None,
+    sessions: ArrayLike | None = None,
+    seed: int = 0,
+) -> Trials:
     """Return the effective number of trials whose growth is given, and how far luck spreads their Sharpe ratios.
 
     Without skill the trials' Sharpe ratios are random numbers that are correlated as their growth is, and the best
     of them is expected at some height. The effective number is that of independent trials with their best at the
     same height: 1,000 equal trials are 1, 1,000 independent ones are 1,000, and no threshold says from where on
-    two trials count as one. The height is found by drawing: a random course over the buckets is correlated with
-    every curve, each correlation is put on the scale of a normal by its exact distribution (so the few buckets do
-    not limit the number), and the largest is averaged over many courses.
+    two trials count as one. The height is found by drawing: a random course through time is correlated with every
+    curve over the curve's own span, each correlation is put on the scale of a normal by its exact distribution (so
+    few buckets do not limit the number), and the largest is averaged over many courses. Trials whose spans overlap
+    meet the same course there and are alike as far as their growth is; where a trial has none it is flat.
 
     Parameters
     ----------
     curves
-        Log growth [trial, bucket] over the same dates for all, of one trial a row: see `growth_curves` and
-        `align_curves`. Unknown is flat; a row without any known bucket cannot be compared and counts as a trial
-        unlike all others; a row without growth never traded, could not be chosen, and adds nothing.
+        Log growth by bucket of each trial, over the same dates for all or, with `first` and `last`, each over its
+        own span in equal parts: see `growth_curves`. Unknown is flat; a trial without any known bucket, or with too
+        few, cannot be compared and counts as unlike all others; one without growth never traded, could not be
+        chosen, and adds nothing.
     sharpes
         Sharpe ratio of a session by trial, NaN where unknown.
+    first, last
+        The span of each trial.
+    sessions
+        How many sessions each Sharpe ratio is of: the shorter, the further luck spreads it. None where all are of
+        the same number.
     seed
         Of the random courses.
 
@@ -71,7 +95,7 @@ def effective_trials(curves: ArrayLike, sharpes: ArrayLike | None = None, *, see
     Raises
     ------
     DataError
-        There are no trials, fewer than 4 buckets, or not one Sharpe ratio a trial.
+        There are no trials, fewer than 4 buckets over dates common to all, or not one span or Sharpe ratio a trial.
 
     Notes
     -----
@@ -82,28 +106,42 @@ def effective_trials(curves: ArrayLike, sharpes: ArrayLike | None = None, *, see
     Lopez de Prado, Lewis (2019), Detection of false investment strategies using unsupervised learning methods,
     Quantitative Finance 19(9): effective trials by clusters, which needs a number of clusters to be chosen.
     """
-    growth = np.array(curves, dtype=np.float64, ndmin=2)
-    if growth.ndim != 2 or growth.shape[0] == 0 or growth.shape[1] < 4:
+    if first is None or last is None:
+        growth = np.array(curves, dtype=np.float64, ndmin=2)
+        if growth.ndim != 2 or growth.shape[0] == 0 or growth.shape[1] < LEAST:
+            raise DataError(
+                f"Curves came as {growth.shape}; accepted: [trial, bucket], a trial or more, {LEAST} buckets or more."
+            )
+        laid = Windows.of(list(growth), np.zeros(len(growth)), np.ones(len(growth)))
+    elif not 0 < len(curves) == len(first) == len(last):
         raise DataError(
-            f"Curves came as {growth.shape}; accepted: [trial, bucket], a trial or more, 4 buckets or more."
+            f"{len(curves)} curves came with {len(first)} first and {len(last)} last sessions; accepted: a curve or "
+            "more, with one of each."
         )
-    n, buckets = growth.shape
-    unlike = ~np.isfinite(growth).any(axis=1)
-    units = np.where(np.isfinite(growth), growth, 0.0)
-    units -= units.mean(axis=1, keepdims=True)
-    size = np.linalg.norm(units, axis=1)
-    varied = size > 1e-9
-    units = units[varied] / size[varied, None]
-    different = max(1, len(units) + int(unlike.sum()))
-    effective = _independent(_height(units, int(unlike.sum()), seed), different)
+    else:
+        begins, ends = _times(first), _times(last)
+        laid = Windows.of(list(curves), begins, np.maximum(ends, begins + _DAY))
+    n, unlike = len(curves), int(laid.unlike.sum())
+    different = max(1, laid.n + unlike)
+    effective = _independent(_height(laid, unlike, seed), different)
     if sharpes is None:
         return Trials(n, effective, float("nan"))
     ratios = np.asarray(sharpes, dtype=np.float64)
     if ratios.shape != (n,):
         raise DataError(f"Sharpe ratios came as {ratios.shape} for {n} trials; accepted: one a trial.")
-    weights = np.where(unlike, 1.0, 0.0)
-    weights[varied] = 1.0 / _alike(units, buckets - 1)
-    return Trials(n, effective, _luck(ratios, weights))
+    weights = np.where(laid.unlike, 1.0, 0.0)
+    for window, alike in zip(laid.windows, _alike(laid, seed), strict=True):
+        weights[window.rows] = 1.0 / alike
+    if sessions is None:
+        return Trials(n, effective, _luck(ratios, weights))
+    degrees = np.asarray(sessions, dtype=np.float64) - 1.0
+    known = np.isfinite(ratios) & (degrees > 0.0)
+    if not known.any():
+        return Trials(n, effective, float("nan"))
+    usual = float(np.median(degrees[known]))
+    # Each as if it were of as many sessions as the usual one.
+    ratios = np.where(known, ratios * np.sqrt(np.where(known, degrees, 1.0) / usual), np.nan)
+    return Trials(n, effective, _luck(ratios, weights), usual + 1.0)
 
 
 def growth_curves(variants: pd.DataFrame, *, buckets: int = BUCKETS) -> FloatArray:
@@ -139,21 +177,12 @@ def align_curves(
     first, last
         The span of each trial.
     """
-    begins, ends = (pd.DatetimeIndex(list(dates)).as_unit("us").asi8.astype(np.float64) for dates in (first, last))
+    begins, ends = _times(first), _times(last)
     edges = np.linspace(begins.min(), ends.max(), buckets + 1)
     out = np.full((len(curves), buckets), np.nan)
-    # The sets of a sweep share one span: all of them are put on the common dates at once.
-    sizes = [float(np.size(curve)) for curve in curves]
-    spans, which = np.unique(np.array([begins, ends, sizes]), axis=1, return_inverse=True)
-    for k, (begin, end, known) in enumerate(spans.T):
-        if (size := int(known)) == 0:
-            continue
-        rows = np.flatnonzero(which == k)
-        grown = np.zeros((len(rows), size + 1))
-        np.nan_to_num(np.array([curves[int(i)] for i in rows], dtype=np.float64)).cumsum(axis=1, out=grown[:, 1:])
-        place = np.interp(edges, np.linspace(begin, end, size + 1), np.arange(size + 1))
-        left = np.minimum(place.astype(np.intp), size - 1)
-        out[rows] = np.diff(grown[:, left] + (place - left) * (grown[:, left + 1] - grown[:, left]))
+    sizes = np.array([np.size(curve) for curve in curves], dtype=np.float64)
+    for rows, begin, end in by_span(begins, ends, sizes):
+        out[rows] = resampled(np.array([curves[int(i)] for i in rows], dtype=np.float64), begin, end, edges)
     return out
 
 
@@ -179,25 +208,43 @@ def variant_returns(variants: pd.DataFrame) -> FloatArray:
     return np.where(known, values, 0.0)
 
 
-def _height(units: FloatArray, unlike: int, seed: int) -> float:
-    """Return the expected largest of standard normal numbers, correlated as unit rows are, and `unlike` more."""
+def _times(dates: Sequence[pd.Timestamp]) -> FloatArray:
+    return np.asarray(pd.DatetimeIndex(list(dates)).as_unit("us").asi8.astype(np.float64))
+
+
+def _height(laid: Windows, unlike: int, seed: int) -> float:
+    """Return the expected largest of standard normal numbers, correlated as curves are, and `unlike` more."""
     rng = np.random.default_rng(seed)
-    peaks = np.full(2 * _DIRECTIONS, -np.inf)
-    if len(units):
-        courses = rng.standard_normal((units.shape[1], _DIRECTIONS))
-        courses -= courses.mean(axis=0)
-        courses = (courses / np.linalg.norm(courses, axis=0)).astype(np.float32)
-        most = np.full((2, _DIRECTIONS), -1.0, dtype=np.float32)
-        for start in range(0, len(units), _AT_ONCE):
-            found = units[start : start + _AT_ONCE].astype(np.float32) @ courses
-            # Each course counts in both directions: the smallest correlation is the largest with its mirror image.
-            np.maximum(most, np.stack([found.max(axis=0), -found.min(axis=0)]), out=most)
-        r = np.clip(most.ravel().astype(np.float64), -1.0 + 1e-9, 1.0 - 1e-9)
-        degrees = units.shape[1] - 2  # of the correlation of a fixed with a random course, both without their means
-        peaks = -ndtri(stdtr(degrees, -r * np.sqrt(degrees / (1.0 - r * r))))
+    peaks = np.full((2, _DIRECTIONS), -np.inf)
+    # Correlations of the same number of degrees of freedom stay in order when they are put on the scale of a normal.
+    most: dict[int, FloatArray] = {}
+    at_once = max(_DIRECTIONS // 16, min(_DIRECTIONS, 2**21 // max(laid.finest, 1)))
+    for start in range(0, _DIRECTIONS if laid.windows else 0, at_once):
+        part = slice(start, min(start + at_once, _DIRECTIONS))
+        courses = laid.coarsened(rng.standard_normal((laid.finest, part.stop - part.start)))
+        sums, squares = ({k: _summed(v**power) for k, v in courses.items()} for power in (1, 2))
+        for window in laid.windows:
+            level, cells, count = window.level, window.cells, window.units.shape[1]
+            total, square = (of[level][cells.stop] - of[level][cells.start] for of in (sums, squares))
+            size = np.sqrt(square - total**2 / count)  # of the course within the window, without its mean
+            course = (courses[level][cells] / size).astype(np.float32)
+            largest = most.setdefault(count - 2, np.full((2, _DIRECTIONS), -1.0))[:, part]
+            for k in range(0, len(window.units), _AT_ONCE):
+                found = window.units[k : k + _AT_ONCE].astype(np.float32) @ course
+                # Each course counts both ways: the smallest correlation is the largest with its mirror image.
+                np.maximum(largest, np.stack([found.max(axis=0), -found.min(axis=0)]), out=largest)
+    for degrees, largest in most.items():
+        r = np.clip(largest, -1.0 + 1e-9, 1.0 - 1e-9)
+        # Of the correlation of a fixed with a random course, both without their means.
+        np.maximum(peaks, -ndtri(stdtr(degrees, -r * np.sqrt(degrees / (1.0 - r * r)))), out=peaks)
     if unlike:
-        peaks = np.maximum(peaks, ndtri(rng.random(len(peaks)) ** (1.0 / unlike)))
+        peaks = np.maximum(peaks, ndtri(rng.random(peaks.shape) ** (1.0 / unlike)))
     return float(peaks.mean()) if np.isfinite(peaks).all() else 0.0
+
+
+def _summed(values: FloatArray) -> FloatArray:
+    """Return what all cells before each one add up to, and all of them."""
+    return np.concatenate([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
 
 
 def _expected_max(n: float) -> float:
@@ -212,11 +259,32 @@ def _independent(height: float, n: int) -> float:
     return min(float(np.exp(np.interp(height, heights, np.log(counts)))), float(n))
 
 
-def _alike(units: FloatArray, dimensions: int) -> FloatArray:
-    """Return how many trials each is like, itself among them: its summed squared correlations, less what noise adds."""
-    total = np.einsum("ij,ij->i", units @ (units.T @ units), units)
-    noise = (len(units) - 1) / dimensions
-    return np.asarray(np.maximum(1.0 + (total - 1.0 - noise) / (1.0 - 1.0 / dimensions), 1.0))
+def _alike(laid: Windows, seed: int) -> list[FloatArray]:
+    """Return how many trials each is like, itself among them: its summed squared correlations, less what noise adds.
+
+    Very many cells are thrown together at random into fewer, which keeps correlations but for noise that is known.
+    """
+    if not laid.windows:
+        return []
+    thrown = laid.finest > _THROWN
+    into = np.eye(laid.finest)
+    if thrown:
+        into = np.random.default_rng(seed).standard_normal((laid.finest, _THROWN))
+    levels = laid.coarsened(into)
+
+    def placed(window: Window) -> FloatArray:
+        rows = window.units @ levels[window.level][window.cells]
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+    moments = sum((rows.T @ rows for rows in map(placed, laid.windows)), np.zeros((into.shape[1], into.shape[1])))
+    many = np.array([len(window.rows) for window in laid.windows], dtype=np.float64)
+    found = []
+    for k, window in enumerate(laid.windows):
+        rows = placed(window)
+        chance = laid.chance(window) + (1.0 / _THROWN if thrown else 0.0)
+        others = np.einsum("ij,ij->i", rows @ moments, rows) - 1.0 - (chance @ many - chance[k])
+        found.append(np.maximum(1.0 + others / (1.0 - chance[k]), 1.0))
+    return found
 
 
 def _luck(ratios: FloatArray, weights: FloatArray) -> float:

@@ -95,7 +95,7 @@ def luck_checks(moments: ReturnMoments, trials: Trials | None, periods: int, *, 
         return positive, long_enough(moments, periods)
     # What is being judged was tried, whether or not a ledger has written it down yet.
     trials = replace(trials, n=max(trials.n, 1), effective=max(trials.effective, 1.0))
-    hurdle = luck_hurdle(moments, n_trials=trials.effective, variance=trials.variance)
+    hurdle = luck_hurdle(moments, n_trials=trials.effective, variance=trials.variance_over(moments.n))
     return (
         positive,
         surely_not_luck(moments, trials, periods, whose=whose),

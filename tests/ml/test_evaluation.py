@@ -25,6 +25,7 @@ from quantlib.ml import (
     evaluate,
 )
 from quantlib.ml.schemes import overlapping
+from quantlib.ml.table import rows_of
 from quantlib.ml.training import Fit
 from quantlib.ml.weights import uniqueness_weights
 from quantlib.types import Panel
@@ -201,6 +202,39 @@ def test_features_that_no_row_knows_are_left_out_and_named(panel: Panel) -> None
     assert examples.left_out == ("atr_14",)  # the sample has closes only
     result = evaluate(examples, "prior", scheme=PurgedKFold(3), importance=False)
     assert result.warnings == ("No row of the panel knows atr_14; the model does without.",)
+
+
+def test_a_feature_that_begins_late_takes_history_away_and_says_so(panel: Panel) -> None:
+    level = np.arange(float(len(panel)))
+
+    def known_from(row: int) -> Examples:
+        late = np.where(level < row, np.nan, level)
+        carrying = Panel.from_frames(panel.frame(), extra={"macro: LATE": late, "macro: EARLY": level})
+        return build_examples(carrying, features=["own", "macro"])
+
+    # The usual features need 251 sessions before their first row, the change of a series 21.
+    early, late = known_from(230), known_from(400)
+    assert early.shortened == ""
+    first, expected = late.features.index[0][0], panel.index[421]
+    assert first == expected
+    assert late.shortened == (
+        f"macro_LATE, macro_LATE_change_21 are not known before {expected:%Y-%m-%d}, so 170 sessions from "
+        f"{panel.index[251]:%Y-%m-%d} on teach nothing. Leave out what begins late to learn from them."
+    )
+    assert evaluate(late, "prior", scheme=PurgedKFold(3), importance=False).warnings == (late.shortened,)
+
+
+def test_a_meta_label_is_asked_only_where_there_is_a_side(panel: Panel) -> None:
+    side = np.sign(panel.frame().diff(10).fillna(0.0))
+    side.iloc[-30:] = 0.0
+    side.iloc[:, 0] = 0.0
+    made = build_examples(panel, "meta_label", features=["own"], side=side, horizon=10)
+    held = pd.Series(side.to_numpy().ravel() != 0, index=rows_of(panel))
+    assert held[made.features.index].all()
+    assert made.features.index.get_level_values("ts").max() <= panel.index[-31]
+    assert panel.symbols[0] not in made.features.index.get_level_values("symbol")
+    rest = build_examples(panel, "direction", features=["own"]).features
+    assert made.features.index.equals(rest.index[held[rest.index]])
 
 
 def test_bad_input_is_refused(panel: Panel, examples: Examples, volatility: Examples) -> None:

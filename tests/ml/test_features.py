@@ -130,6 +130,22 @@ def test_extras_are_features_as_known_at_the_close(rich: Panel) -> None:
     assert row["score_change_21"] == pytest.approx(rich.extra["score"][500, 2] - rich.extra["score"][479, 2])
 
 
+def test_a_feature_of_an_extra_is_called_by_letters_and_digits_alone(small: Panel) -> None:
+    level = np.arange(500.0)
+
+    def carrying(*names: str) -> Panel:
+        return Panel.from_frames(small.frame(), extra=dict.fromkeys(names, level))
+
+    table = build_features(carrying("macro: CPIAUCSL", "model: up or down"), ["macro"])
+    assert list(table) == [
+        *("macro_CPIAUCSL", "macro_CPIAUCSL_change_21"),
+        *("model_up_or_down", "model_up_or_down_change_21"),
+    ]
+    assert table["macro_CPIAUCSL"].xs("PEP", level="symbol").tolist() == level.tolist()
+    with pytest.raises(DataError, match="Two extras give the feature 'macro_A_B', 'macro: A_B' being one"):
+        build_features(carrying("macro: A.B", "macro: A_B"), ["macro"])
+
+
 def test_world_statistics_are_those_of_the_months_worlds(stocks: Panel) -> None:
     panel = stocks.select(["KO", "MSFT"]).tail(560)
     table = build_features(panel, ["worlds"])

@@ -133,6 +133,7 @@ def test_a_meta_label_tells_whether_the_trade_gained(positioned: Panel) -> None:
     pd.testing.assert_series_equal(meta["label_end"][traded], plain["label_end"][traded])
     short = traded & (side < 0) & (plain["forward_return"] != 0)
     assert (meta["label"][short] == 1 - plain["label"][short]).all()
+    assert meta["side"].fillna(0.0).tolist() == np.sign(side).tolist()
     frame = positioned.frame("position")
     pd.testing.assert_frame_equal(build_target(positioned, "meta_label", horizon=10, side=frame), meta)
 

@@ -142,6 +142,19 @@ def test_predictions_enter_strategies_only_from_when_they_were_known(trending: P
     np.testing.assert_allclose(rise.to_numpy()[400:].ravel(), truth[400 * 3 :], atol=0.2)
 
 
+@pytest.mark.parametrize("horizon", [5, 40])
+def test_the_last_model_is_silent_about_sessions_it_has_learned_from(trending: Panel, horizon: int) -> None:
+    """Its labels look `horizon` sessions ahead: about those before the last one it knows how they turned out."""
+    panel = trending.tail(600)
+    made = build_examples(panel, features=[SHORT], horizon=horizon)
+    result = evaluate(made, "logistic", scheme=WalkForward(train=300, test=100), importance=False, every=1)
+    rise = predictions_as_extra(panel, result, "rise").frame("rise")
+    known = rise.notna().all(axis=1)
+    assert not known.iloc[-horizon:-1].any()
+    assert known.iloc[-horizon - 30 : -horizon].all()
+    assert known.iloc[-1]
+
+
 def test_predictions_that_look_ahead_are_kept_from_strategies(trending: Panel, examples: Examples) -> None:
     folds = evaluate(examples, "prior", scheme=PurgedKFold(3), importance=False)
     with pytest.raises(DataError, match="'purged_kfold' were learned from later sessions too"):

@@ -200,6 +200,22 @@ def test_the_account_is_run_as_it_was_asked_for() -> None:
         assert one.sentence != other.sentence
 
 
+def test_what_was_delisted_is_sold_for_break_even_too() -> None:
+    """At the cost that leaves nothing, the account itself, closed out of what went away, ends where it began."""
+    panel = market(0.002, runs=4)
+    close, gone = panel.frame().copy(), panel.index[430].date()
+    close.iloc[431:, 1] = np.nan
+    panel, terms = Panel.from_frames(close), {"delisted": {"B": gone}}
+    found = validate_deeply(chosen(panel), panel, costs=CHEAP, samples=5, every=50, **terms).evidence  # type: ignore[arg-type]
+    assert found is not None
+    assert found.break_even is not None
+    flat = CHEAP.model_copy(update={"commission_bps": found.break_even, "half_spread_bps": 0.0, "impact_bps": 0.0})
+    ended = run_strategy(chosen(panel), panel, costs=flat, **terms).equity  # type: ignore[arg-type]
+    assert ended.iloc[-1] == pytest.approx(1_000_000.0, abs=50.0)
+    kept = break_even_cost(chosen(panel), panel, costs=CHEAP)
+    assert abs(kept - found.break_even) > 0.1, "held on to, it would have made another account"
+
+
 def test_the_edge_is_no_better_than_what_it_hangs_on(real: Verdict) -> None:
     without = replace(real, checks=tuple(check for check in real.checks if check.key != "dsr"))
     assert without.edge == "weak", "nobody counted the trials"

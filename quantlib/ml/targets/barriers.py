@@ -8,7 +8,7 @@ import pandas as pd
 from quantlib.errors import DataError, nearest
 from quantlib.indicators import rolling_volatility
 from quantlib.ml.table import long_table, wide_table
-from quantlib.ml.targets.target import Target, sessions_ahead
+from quantlib.ml.targets.target import Target, ends, sessions_ahead
 from quantlib.types import Panel
 
 VOLATILITY = 21
@@ -49,7 +49,8 @@ def meta_label(panel: Panel, *, side: pd.DataFrame | str, horizon: int = 21, wid
     """Return 1.0 where a trade on a strategy's own side gains by the first barrier, else 0.0; NaN without a side.
 
     The side says whether to be long or short; a model of this label says whether to trust it, and how much to bet.
-    `forward_return` is that of the trade. Barriers are those of `triple_barrier`.
+    `forward_return` is that of the trade. Barriers are those of `triple_barrier`. Where there is no side there is
+    nothing to be asked: `side` is NaN.
 
     Parameters
     ----------
@@ -87,7 +88,9 @@ def meta_label(panel: Panel, *, side: pd.DataFrame | str, horizon: int = 21, wid
     return table.assign(
         label=(gained > 0).astype(float).where(known),
         label_end=table["label_end"].where(known),
+        settled=table["settled"].where(known),
         forward_return=gained,
+        side=taken,
     )
 
 
@@ -111,10 +114,11 @@ def _first_touch(panel: Panel, horizon: int, width: float) -> pd.DataFrame:
             sessions[here][met], reached[here][met] = k, change[met]
         dates = close.index.to_numpy()
         at = np.minimum(np.arange(len(price))[:, None] + sessions, len(price) - 1)
-        end = np.where(sessions > 0, dates[at], np.datetime64("NaT"))
+        met_at = np.where(sessions > 0, dates[at], np.datetime64("NaT"))
         change_then = pd.DataFrame(reached, index=close.index, columns=close.columns)
-        known_at = pd.DataFrame(end, index=close.index, columns=close.columns)
-        return {"label": change_then, "label_end": known_at, "forward_return": change_then}
+        known_at = pd.DataFrame(met_at, index=close.index, columns=close.columns)
+        by_then = ends(close, ahead).where(change_then.notna())
+        return {"label": change_then, "label_end": known_at, "settled": by_then, "forward_return": change_then}
 
     return long_table(panel, columns)
 

@@ -31,9 +31,11 @@ class Target:
         Takes a panel, `horizon` and its own parameters by name; returns a table indexed (ts, symbol):
 
         - `label`: NaN where it is not known by the panel's end;
-        - `label_end`: the session at whose close it is known, NaT beside an unknown label; a purge goes by it;
+        - `label_end`: the session at whose close it is known, NaT beside an unknown label;
+        - `settled`, for targets known sooner here than there: the session at whose close any such label is known;
         - `forward_return`: the simple return to that close (of the trade, where there is a side);
-        - `naive`, for targets that last from one day to the next: what they stand at now.
+        - `naive`, for targets that last from one day to the next: what they stand at now;
+        - `side`, for targets about trades: 1 or -1, NaN where there is none and so nothing to be asked.
     """
 
     name: str
