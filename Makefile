@@ -28,10 +28,10 @@ run: $(STAMP) ## set up, run the whole pipeline, serve the app and the MLflow UI
 	@exec $(BIN)/workbench run $(ARGS)
 
 test: $(STAMP) ## run the tests on the embedded database
-	@$(BIN)/python -m pytest -m "not browser and not notebook" --numprocesses=2 --dist=loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m "not browser and not notebook" --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(STAMP) ## run the tests and say which lines none of them reaches
-	@$(BIN)/python -m pytest -m "not browser and not notebook" --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest -m "not browser and not notebook" --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: $(STAMP) ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -7,7 +7,6 @@ import streamlit as st
 
 from app.address import heed_names
 from app.layout import TILE, plain, stamped, table, tile
-from quantlib.charts.models import hardest
 from quantlib.charts.numbers import UNKNOWN, known, signed_percent
 from quantlib.ml import MODELS, TARGETS
 from quantlib.ml.drift import DRIFTED
@@ -37,10 +36,20 @@ def label(one: KeptModel) -> str:
     return f"{one.version.name}, version {one.version.version}"
 
 
+def judged(one: KeptModel) -> str:
+    """Return the strategy whose trades a model judges; empty where it judges none."""
+    return str(one.params.get("judges", ""))
+
+
+def _foretells(one: KeptModel) -> str:
+    title = TARGETS[one.target].title if one.target in TARGETS else one.target
+    return f"{title} of {judged(one)}" if judged(one) else title
+
+
 def in_words(one: KeptModel) -> str:
     """Return what the interval of a gain says."""
     if known(one.low) is None:
-        return UNKNOWN
+        return UNKNOWN if known(one.gain) is None else "too few sessions"
     return "an edge" if one.low > 0 else "worse" if one.high < 0 else "no edge beyond chance"
 
 
@@ -52,7 +61,7 @@ def listed(made: list[KeptModel]) -> None:
                 "name": "–" if one.version is None else f"{one.version.name}, v{one.version.version}",
                 "status": "" if one.version is None else ", ".join(one.version.aliases),
                 "model": MODELS[one.model].title if one.model in MODELS else one.model,
-                "target": TARGETS[one.target].title if one.target in TARGETS else one.target,
+                "target": _foretells(one),
                 "horizon": one.horizon, "gain": one.gain, "low": one.low, "high": one.high, "said": in_words(one),
                 "tested": one.scheme.replace("_", " "), "as_of": one.as_of,
             }
@@ -82,13 +91,15 @@ def finding(one: KeptModel, detail: ModelDetail) -> None:
     for warning in one.warnings:
         st.warning(plain(warning), icon=":material/flag:")
     loss = LOSS[one.kind]
-    over = hardest({str(name): float(mean) for name, mean in detail.folds.mean(numeric_only=True).items()}, loss)
+    over = one.yardstick
     better = int((detail.folds[loss] < detail.folds[f"{over}_{loss}"]).sum())
     yardstick = "the base rate" if over == "prior" else "the last known value"
     words = "log loss" if one.kind == "classification" else "squared error"
     theirs = one.loss + one.gain
     with st.container(horizontal=True):
-        sure = f"{one.low / theirs * 100:+.2f} … {one.high / theirs * 100:+.2f}"
+        sure = "too few sessions for an interval"  # an infinite one is not kept
+        if known(one.low) is not None:
+            sure = f"{one.low / theirs * 100:+.2f} … {one.high / theirs * 100:+.2f}"
         st.metric("Gain", signed_percent(one.gain / theirs, 2), sure, delta_color="off", delta_arrow="off",
                   border=True, width=TILE,
                   help=f"By how much the {words} out of sample is below the hardest yardstick's, the base rate or the "

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app.layout import chart, plain, table
+from app.models_list import judged
 from quantlib.ml import TARGETS
 from quantlib.workflows.foretelling import Foretold
 from quantlib.workflows.trained import KeptModel, ModelDetail
@@ -56,14 +57,16 @@ def today(one: KeptModel, detail: ModelDetail) -> None:
     what = "Probability" if one.kind == "classification" else "Prediction"
     chart(detail.figures["said"], f"said-{one.id}")
     frame = pd.DataFrame({"symbol": said.latest.index, "said": said.latest.to_numpy()})
+    if said.latest.isna().all():
+        st.info(f"**{plain(judged(one))} has no side today,** so there is no trade to judge.", icon=":material/info:")
     target = TARGETS[one.target].description if one.target in TARGETS else one.target
     st.markdown(f"**As of {said.as_of}, over {one.horizon} sessions**  \n:small[:gray[{plain(target)}]]")
     columns = {"symbol": "Symbol", "said": (what, "%.4f")}
     table(frame.sort_values("said", ascending=False), columns, f"today-{one.id}", hide_index=True)
     if one.version is not None:
         st.caption(
-            f"Stored as the derived series `model: {plain(one.version.name)}` when it was trained; "
-            "`with_predictions` hands it to strategies."
+            f"Stored as the derived series `model: {plain(one.version.name)}` when it was trained, and after each "
+            f'session while it is the champion; conditions read it as `model("{plain(one.version.name)}")`.'
         )
 
 

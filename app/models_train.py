@@ -18,7 +18,8 @@ from quantlib.simulators import SIMULATORS
 from quantlib.workflows.holdout import holdout_start
 from quantlib.workflows.learn import start_training
 from quantlib.workflows.market import Prices
-from quantlib.workflows.training import BY_NAME, FROM_PRICES, MOST_SETS
+from quantlib.workflows.model_inputs import judgeable, macro_series
+from quantlib.workflows.training import BY_NAME, FROM_MACRO, FROM_PRICES, MOST_SETS, WITH_SIDE
 
 SCHEME_TITLES = {
     "walk_forward": "Walk forward",
@@ -40,16 +41,15 @@ def train(found: Prices) -> None:
         heed_number("Sessions ahead", "ahead", 1, 252)
         ahead = st.number_input("Sessions ahead", 1, 252, 5, key="ahead", bind="query-params", width=140)
     st.caption(f"{TARGETS[target].description} {MODELS[model].description}")
-    heed_names("symbol", "symbols", found.symbols)
-    symbols = st.multiselect("Symbols", found.symbols, found.symbols[:FIRST], key="symbols", bind="query-params",
-                             help="Learned from all together.")  # fmt: skip
-    groups = {FEATURES[name].title: name for name in FROM_PRICES}
+    side, symbols = _judged() if target in WITH_SIDE else (None, _symbols(found))
+    groups = {FEATURES[name].title: name for name in (*FROM_PRICES, FROM_MACRO)}
     heed_names("feature group", "features", groups)
     chosen = st.multiselect(
         "Features", list(groups), [FEATURES[name].title for name in USUAL], key="features", bind="query-params",
-        help=" ".join(f"{FEATURES[name].title}: {FEATURES[name].description}" for name in FROM_PRICES),
+        help=" ".join(f"{FEATURES[name].title}: {FEATURES[name].description}" for name in groups.values()),
     )  # fmt: skip
     features = [groups[title] for title in chosen]
+    macro = _macro() if FROM_MACRO in features else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scheme = _one(
             "Tested by",
@@ -75,13 +75,40 @@ def train(found: Prices) -> None:
     _start({
         "symbols": symbols, "model": model, "target": target, "features": features, "scheme": scheme,
         "horizon": int(ahead), "tune": int(tune), "worlds": None if worlds == NONE else worlds,
-        "calibrate": None if calibrate == NONE else calibrate,
+        "calibrate": None if calibrate == NONE else calibrate, "macro": macro, "side": side,
     })  # fmt: skip
+
+
+def _symbols(found: Prices) -> list[str]:
+    heed_names("symbol", "symbols", found.symbols)
+    return st.multiselect("Symbols", found.symbols, found.symbols[:FIRST], key="symbols", bind="query-params",
+                          help="Learned from all together.")  # fmt: skip
+
+
+def _judged() -> tuple[str | None, list[str]]:
+    """Draw whose trades are judged, and which of them; the choice of symbols is among those it trades."""
+    known = keep(judgeable)
+    heed_names("strategy", "side", known)
+    side = st.selectbox("Strategy whose trades are judged", list(known), key="side", bind="query-params", width=640)
+    traded = list(known.get(str(side), ()))
+    symbols = st.multiselect("Symbols", traded, traded, key=f"judged-{side}", help="Of those it trades.")
+    return side, symbols
+
+
+def _macro() -> list[str]:
+    known = keep(macro_series)
+    heed_names("macro series", "macro", known)
+    return st.multiselect(
+        "Macro series", known, key="macro", bind="query-params",
+        help="Each at every session as it had been released by the close, and its change over 21 sessions.",
+    )  # fmt: skip
 
 
 def _start(asked: dict[str, Any]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         title = f"{TARGETS[asked['target']].title}, {MODELS[asked['model']].title.lower()}"
+        if asked["side"]:
+            title += ", " + "".join(sign for sign in asked["side"] if sign not in '/:"')
         name = st.text_input("Name", title, key=f"name-{title}", width=LIST_WIDTH, help="What it is registered under.")
         opened = st.checkbox(
             f"Open the hold-out (from {keep(holdout_start)})", key="train-holdout",

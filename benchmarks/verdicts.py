@@ -19,7 +19,7 @@ from quantlib.sources.base import Call
 from quantlib.store import Store, embedded
 from quantlib.store.trials import curves_of, read_trials
 from quantlib.strategies import READY
-from quantlib.validation import ReturnMoments, Trials, align_curves, deflated_sharpe, effective_trials
+from quantlib.validation import ReturnMoments, Trials, deflated_sharpe, effective_trials
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.lab import definitions
 from quantlib.workflows.session import Session
@@ -63,8 +63,13 @@ def together(session: Session) -> Trials:
     """Return what all trials of all these ideas amount to: whoever picks the best of the table has made them all."""
     found = read_trials(session.store, counted=True, curves=True)
     done = found[(found["outcome"] == "done") & found["last"].notna()]
-    curves = align_curves(curves_of(done), done["first"].fillna(done["last"]).tolist(), done["last"].tolist())
-    return effective_trials(curves, done["sharpe"].to_numpy(dtype=np.float64))
+    return effective_trials(
+        curves_of(done),
+        done["sharpe"].to_numpy(dtype=np.float64),
+        first=done["first"].fillna(done["last"]).tolist(),
+        last=done["last"].tolist(),
+        sessions=done["n"].to_numpy(dtype=np.float64),
+    )
 
 
 def row(name: str, one: Judged, everything: Trials) -> list[str]:
@@ -75,7 +80,8 @@ def row(name: str, one: Judged, everything: Trials) -> list[str]:
     tally = [str(outcomes.count(outcome)) for outcome in ("pass", "weak", "fail")]
     after = None
     if one.moments is not None:
-        after = deflated_sharpe(one.moments, n_trials=everything.effective, variance=everything.variance)
+        variance = everything.variance_over(one.moments.n)
+        after = deflated_sharpe(one.moments, n_trials=everything.effective, variance=variance)
     held = card.check("holding")
     anchored = card.forward[0] if card.forward else None
     luck = card.luck

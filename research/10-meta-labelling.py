@@ -109,3 +109,7 @@ table.round(3)
 # about the method. On real prices the features tell next to nothing of when a crossing of averages is right, and
 # leaving trades out changes its record by no more than chance does. Eight shares that are still known today are a
 # choice made with hindsight, and the rule, the barriers and the horizon were each a choice: three more trials.
+#
+# On stored prices the same is one line, counted, kept in MLflow and asked again after every session once it has passed
+# the gate: `train_model(session, symbols, name="trust", target="meta_label", side="Large-cap trend", horizon=21)`, or
+# `workbench train` with `--target meta_label --side "Large-cap trend"`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 
 import numpy as np
@@ -19,11 +18,6 @@ MOST_BARS = 15
 MOST_LINES = 6
 
 
-def hardest(losses: Mapping[str, float], loss: str) -> str:
-    """Return the yardstick with the lower loss, "prior" or "naive", by the names that they are kept under."""
-    return min((name for name in ("prior", "naive") if f"{name}_{loss}" in losses), key=lambda n: losses[f"{n}_{loss}"])
-
-
 def fold_gains(
     folds: pd.DataFrame, loss: str, *, gain: float, low: float, high: float, over: str = "prior"
 ) -> go.Figure:
@@ -36,7 +30,7 @@ def fold_gains(
     loss
         Such as "log_loss".
     gain, low, high
-        Over that yardstick, on all rows.
+        Over that yardstick, on all rows; ends that are infinite or NaN are not drawn.
     over
         "prior" or "naive".
     """
@@ -54,6 +48,9 @@ def fold_gains(
         "hovertemplate": "test from %{x}: %{y:+.4f}<extra></extra>",
     }
     sure = "above zero" if low > 0 else "below zero" if high < 0 else "zero is within it"
+    # Of too few sessions the interval is infinite, and is not kept.
+    bounded = bool(np.isfinite([low, high]).all())
+    between = f"95 % interval {low:+.4g} to {high:+.4g} (the band): {sure}"
     band = {
         "type": "rect", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": low, "y1": high,
         "fillcolor": fade(LIGHT.accent, 0.18), "line": {"width": 0}, "layer": "below",
@@ -63,12 +60,12 @@ def fold_gains(
         [dots],
         kind=f"Bar chart of the gain in {words} by fold, with the interval over all folds as a band",
         title=f"Better than the {yardstick} in {better} of {len(each)} folds",
-        subtitle=f"Gain over all: {gain:+.4g}, 95 % interval {low:+.4g} to {high:+.4g} (the band): {sure}",
+        subtitle=f"Gain over all: {gain:+.4g}, {between if bounded else 'too few sessions for an interval'}",
         x="First session of the test",
         y=f"Gain in {words}",
         layout={
             **marks,
-            "shapes": [band, *marks["shapes"]],
+            "shapes": [*([band] if bounded else []), *marks["shapes"]],
             "xaxis": {"type": "category", "nticks": 12, "hoverformat": ""},
             "yaxis": {"zeroline": True},
         },
@@ -95,10 +92,12 @@ def predictions_over_time(said: pd.DataFrame, learned_until: date, *, what: str 
         for name in shown.columns
     ]
     latest = said.iloc[-1].dropna()
-    top, bottom = str(latest.idxmax()), str(latest.idxmin())
-    title = f"Today it says {latest[top]:.3g} of {top}"
-    if top != bottom:
-        title += f", the most, and {latest[bottom]:.3g} of {bottom}, the least"
+    title = "Today it says nothing"
+    if len(latest):
+        top, bottom = str(latest.idxmax()), str(latest.idxmin())
+        title = f"Today it says {latest[top]:.3g} of {top}"
+        if top != bottom:
+            title += f", the most, and {latest[bottom]:.3g} of {bottom}, the least"
     since = {
         "type": "line", "xref": "x", "x0": str(learned_until), "x1": str(learned_until), "yref": "paper",
         "y0": 0, "y1": 1, "line": {"color": LIGHT.muted, "width": 1, "dash": "dot"},
@@ -164,8 +163,8 @@ def gain_intervals(table: pd.DataFrame, *, what: str, over: str = "history alone
     Parameters
     ----------
     table
-        Indexed by what gained: `gain`, `low`, `high`; a row named `history` is what the others gain over, and is left
-        out.
+        Indexed by what gained: `gain`, `low`, `high`, the ends infinite where there is no interval to draw; a row
+        named `history` is what the others gain over, and is left out.
     what
         The loss that the gain is of.
     over
@@ -174,6 +173,7 @@ def gain_intervals(table: pd.DataFrame, *, what: str, over: str = "history alone
     rows = table.drop(index="history", errors="ignore")[::-1]
     better, worse = int((rows["low"] > 0).sum()), int((rows["high"] < 0).sum())
     gain, low, high = (rows[name].to_numpy(dtype=np.float64) for name in ("gain", "low", "high"))
+    ends = [np.where(np.isfinite(reach), reach, 0.0) for reach in (high - gain, gain - low)]
     colors = [LIGHT.gain if a > 0 else LIGHT.loss if b < 0 else LIGHT.muted for a, b in zip(low, high, strict=True)]
     dots = {
         "type": "scatter",
@@ -181,7 +181,7 @@ def gain_intervals(table: pd.DataFrame, *, what: str, over: str = "history alone
         "x": gain,
         "y": [str(name) for name in rows.index],
         "marker": {"size": 10, "color": colors},
-        "error_x": {"type": "data", "symmetric": False, "array": high - gain, "arrayminus": gain - low},
+        "error_x": {"type": "data", "symmetric": False, "array": ends[0], "arrayminus": ends[1]},
         "hovertemplate": "%{y}: %{x:+.4g}<extra></extra>",
     }
     zero = {

@@ -18,6 +18,13 @@ Listed = Annotated[
 Features = Annotated[
     str, typer.Option(metavar="own,calendar", help="Groups of features, keys of FEATURES with commas between.")
 ]
+Macro = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CPIAUCSL,VIXCLS",
+        help="Macro series to learn from too, as released; they bring the group macro; may recur.",
+    ),
+]
 
 
 def train(
@@ -38,6 +45,10 @@ def train(
         str | None, typer.Option(metavar="SIMULATOR", help="Learn from worlds beside history, a key of SIMULATORS.")
     ] = None,
     calibrate: Annotated[str | None, typer.Option(help="Put probabilities right: isotonic or sigmoid.")] = None,
+    macro: Macro = None,
+    side: Annotated[
+        str | None, typer.Option(metavar="STRATEGY", help="Whose trades a meta_label judges, by its name.")
+    ] = None,
     idea: Idea = None,
     open_holdout: Annotated[
         bool, typer.Option("--open-holdout", help="Use the hold-out too; that is counted.")
@@ -49,14 +60,16 @@ def train(
 
     given = {
         "model": model, "target": target, "features": _split([features]), "scheme": scheme, "horizon": horizon,
-        "every": every, "tune": tune, "worlds": worlds, "calibrate": calibrate,
+        "every": every, "tune": tune, "worlds": worlds, "calibrate": calibrate, "macro": _split(macro or ()),
+        "side": side,
     }  # fmt: skip
     asked = Training.checked(**given)  # before a database is opened for what cannot be done
     with opened(idea) as session, watched(f"Training {name}") as tell:
         made = train_model(
             session, _split(symbols), name=name, model=asked.model, target=asked.target, features=asked.features,
             scheme=asked.scheme, horizon=asked.horizon, every=asked.every, tune=asked.tune, worlds=asked.worlds,
-            calibrate=asked.calibrate, open_holdout=open_holdout, on_progress=tell,
+            calibrate=asked.calibrate, macro=asked.macro, side=asked.side, open_holdout=open_holdout,
+            on_progress=tell,
         )  # fmt: skip
     _print(made)
 
@@ -66,9 +79,11 @@ def _split(texts: Iterable[str]) -> list[str]:
 
 
 def _print(made: TrainedModel) -> None:
+    from quantlib.charts.numbers import UNKNOWN, known
+
     version, said = made.version, made.foretold
     latest = said.latest.sort_values(ascending=False)
-    rows = [(str(symbol), f"{float(value):.4g}") for symbol, value in latest.items()]
+    rows = [(str(symbol), UNKNOWN if known(value) is None else f"{value:.4g}") for symbol, value in latest.items()]
     print_table(f"{version.name} as of {said.as_of}", ("symbol", "says"), rows, right=("says",))
     moved = said.drift[said.drift["word"] == "drifted"]
     worst = f", {', '.join(map(str, moved.index[:3]))} most" if len(moved) else ""

@@ -96,7 +96,7 @@ def verdict_card(
 
 def _luck(moments: ReturnMoments, trials: Trials, periods: int) -> Luck:
     """Return what luck alone shows, at the count there is and at others."""
-    year, known = math.sqrt(periods), {"variance": trials.variance}
+    year, known = math.sqrt(periods), {"variance": trials.variance_over(moments.n)}
     effective = max(trials.effective, 1.0)
     numbers = np.geomspace(1.0, max(10.0 * trials.n, 100.0), num=_STEPS)
     reach = _REACH * math.sqrt(moments.stretch / (moments.n - 1))

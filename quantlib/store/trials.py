@@ -42,6 +42,7 @@ INSERT INTO strategies.trials AS t ({", ".join(_BEGUN)})
 SELECT {", ".join(f"{name}::jsonb" if name in _JSON else name for name in _BEGUN)} FROM begun_trials
 ON CONFLICT (id) DO UPDATE SET
     times = t.times + 1,
+    parent = CASE WHEN excluded.origin <> 'pipeline' AND t.origin = 'pipeline' THEN excluded.parent ELSE t.parent END,
     outcome = CASE t.outcome WHEN 'done' THEN 'done' ELSE 'begun' END,
     origin = {_STAYS.format("origin", "excluded.origin")},
     who = {_STAYS.format("who", "excluded.who")},
@@ -129,6 +130,19 @@ def begin_trials(store: Store, trials: Sequence[Trial]) -> int:
         return sum(row[0] for row in cursor.fetchall())
 
 
+_TAKE_OVER = """
+UPDATE strategies.trials SET origin = $2, who = $3, last_at = clock_timestamp(), times = times + 1
+WHERE mlflow_run_id = $1 AND origin = 'pipeline' AND $2 <> 'pipeline' RETURNING 1
+"""
+
+
+def take_over(store: Store, mlflow_run_id: str, origin: Origin, who: str) -> int:
+    """Return how many trials of the pipeline are a person's from now on: who relies on a run has looked at it."""
+    with store.bulk() as cursor:
+        cursor.execute(_TAKE_OVER, [mlflow_run_id, origin, who])
+        return len(cursor.fetchall())
+
+
 def end_trials(store: Store, endings: Sequence[Ending]) -> int:
     """Return how many trials were completed; one that was done before stays done, whatever became of it now."""
     if not endings:
@@ -210,12 +224,13 @@ def read_trials(
 
 
 _GROWTH = f"""
-SELECT outcome, first, last, sharpe, curve FROM strategies.trials WHERE idea = $1 AND {_COUNTS} ORDER BY began_at, id
+SELECT outcome, first, last, n, sharpe, curve FROM strategies.trials
+WHERE idea = $1 AND {_COUNTS} ORDER BY began_at, id
 """  # noqa: S608  ours
 
 
 def read_growth(store: Store, idea: str) -> pd.DataFrame:
-    """Return how the trials of an idea grew, of all that count: `outcome`, `first`, `last`, `sharpe` and `curve`.
+    """Return how the trials of an idea grew, of all that count: `outcome`, `first`, `last`, `n`, `sharpe`, `curve`.
 
     As in `read_trials`; a sweep of thousands is read in a fraction of the time.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from quantlib.errors import ConfigError, StrategyError, nearest
+from quantlib.errors import ConfigError, DataError, StrategyError, nearest
 from quantlib.store import (
     StrategyRecord,
     VersionRecord,
@@ -287,6 +287,26 @@ def daily(session: Session) -> dict[str, Strategy]:
     if not names:
         raise ConfigError("WORKBENCH_STRATEGIES names no definition. Give names with commas between, daily, or all.")
     return {name: known[name] for name in names}
+
+
+def check_prices(session: Session, strategy: Strategy) -> None:
+    """Refuse a definition with a symbol that nobody knows, or one of the universe without prices so far.
+
+    Raises
+    ------
+    StrategyError
+        Nobody knows the symbol.
+    DataError
+        There are no prices of it yet.
+    """
+    stored = set(coverage(session.store)["symbol"])
+    if not stored:
+        return  # reading them says what to do
+    check_symbols(strategy, stored.union(session.universe.symbols()))
+    if lacking := [symbol for symbol in strategy.inputs if symbol not in stored]:
+        asked = " ".join(f"--symbol {symbol}" for symbol in lacking)
+        how = f"Load them with `workbench ingest --source SOURCE {asked}`; `workbench sources` says who has them."
+        raise DataError(f"There are no prices of {', '.join(lacking)} yet. {how}")
 
 
 def _words(told: Definition) -> dict[str, str | None]:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from quantlib.backtest import Comparison, EdgeResult, StopsEffect, compare_simulators, stops_effect, zero_edge
+from quantlib.backtest import (
+    Comparison,
+    EdgeResult,
+    StopsEffect,
+    check_simulable,
+    compare_simulators,
+    stops_effect,
+    zero_edge,
+)
 from quantlib.errors import DataError, nearest
 from quantlib.simulators import SIMULATORS, Simulator
 from quantlib.simulators.realism import realism
@@ -101,6 +109,7 @@ def examine(
     for name in simulators:
         if name not in SIMULATORS:
             raise DataError(f"There is no simulator {name!r}. {nearest(name, SIMULATORS)}")
+    check_simulable(strategy)
     panel = shared_panel(session, strategy.inputs)
     costs = usual_costs(session, strategy.inputs)
     usable, refused = _usable([SIMULATORS[name]() for name in simulators], panel)

@@ -237,7 +237,8 @@ def _idea(session: Session, table: pd.DataFrame, name: str, n: int) -> Idea:
         return Idea(name, n, amount.effective, math.nan, math.nan, "", opened, said)
     best = known.iloc[int(known["sharpe"].to_numpy().argmax())]
     moments = ReturnMoments(int(best["n"]), *(float(best[key]) for key in ("mean", "sd", "skew", "kurtosis")))
-    hurdle = luck_hurdle(moments, n_trials=max(amount.effective, 1.0), variance=amount.variance)
+    variance = amount.variance_over(moments.n)
+    hurdle = luck_hurdle(moments, n_trials=max(amount.effective, 1.0), variance=variance)
     hurdle *= float(best["per_year"])
     return Idea(name, n, amount.effective, hurdle, float(best["sharpe"]), str(best["label"]), opened, said)
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-import numpy as np
 import pandas as pd
 
+from quantlib.conditions import extra_key
 from quantlib.errors import DataError
 from quantlib.ml import build_features
 from quantlib.ml.drift import drift
@@ -16,8 +16,10 @@ from quantlib.ml.targets.target import Kind
 from quantlib.ml.training import answers
 from quantlib.store.derived import read_derived, write_derived
 from quantlib.types import DateLike, Panel
+from quantlib.workflows.extras import maker_of, on_panel
+from quantlib.workflows.model_inputs import ModelInputs, split
 from quantlib.workflows.model_records import AHEAD, PREDICTIONS
-from quantlib.workflows.registry import Version
+from quantlib.workflows.registry import CHAMPION, Version, versions
 from quantlib.workflows.research import shared_panel
 from quantlib.workflows.session import Session
 
@@ -36,9 +38,9 @@ class Foretold:
     as_of
         The last session it was asked about.
     learned_until
-        The last session before those that are foretold by the model as it stands.
+        The last session it learned from: what it says from there on is its own.
     latest
-        What it says at that session, by symbol.
+        What it says at that session, by symbol; NaN where the strategy whose trades it judges has no side.
     said
         What it said of each session at the time [time x symbol], NaN where it was not asked or could not have been.
     drift
@@ -57,10 +59,11 @@ class Foretold:
 def foretell(session: Session, version: Version) -> Foretold:
     """Return what a version says of every session up to the last stored one, which is stored as a derived series.
 
-    The model is loaded from MLflow. Up to the last label it learned from, its predictions are those of its
-    walk-forward, each made by a model that had seen only what came before; after it they are its own. Those of other
-    schemes were learned from later sessions too and are left out. The hold-out is looked at for its features, not for
-    how they turned out.
+    The model is loaded from MLflow. Of the sessions it learned from, its predictions are those of its walk-forward,
+    each made by a model that had seen only what came before; from the last of them on they are its own. Of the sessions
+    between the last labelled one and that there are none: the model knows how they turned out. Those of other schemes
+    were learned from later sessions too and are left out. The hold-out is looked at for its features, not for how they
+    turned out.
 
     Raises
     ------
@@ -81,26 +84,35 @@ def asked(session: Session, mlflow_run_id: str) -> Foretold:
     said = session.tracker.read_parquet(run.id, PREDICTIONS)
     ahead = session.tracker.read_parquet(run.id, AHEAD)
     columns = [name for name in ahead.columns if name != "prediction"]
-    panel = shared_panel(session, sorted(set(said.index.get_level_values("symbol"))))
+    inputs = ModelInputs.of_run(session, run)
+    panel, side = split(inputs.on(session, shared_panel(session, inputs.symbols)))
     table = build_features(panel, run.params["features"].split())
     if missing := [name for name in columns if name not in table.columns]:
         raise DataError(
             f"{run.name} learned from the feature {missing[0]!r}, which this code does not make. Train it anew."
         )
-    table = table[columns].dropna()
+    table = (table if side is None else table[side.ravel() != 0])[columns].dropna()
     ts = table.index.get_level_values("ts")
-    first = said.index.get_level_values("ts").max()
+    learned_until = pd.Timestamp(run.tags["as_of"])
     kind: Kind = "classification" if run.tags["target_kind"] == "classification" else "regression"
-    now = table[ts > first]
+    now = table[ts >= learned_until]  # the labels of that session itself begin after its close
     own = pd.Series(answers(session.tracker.load(run.id, "model"), now, kind), index=now.index)
     past = said["prediction"].groupby(level=["ts", "symbol"]).mean()
     recent = table.assign(prediction=pd.concat([past, own]).reindex(table.index))
     since = panel.index[-min(RECENT, len(panel.index) - 1)]
-    moved = drift(recent[ts <= first], recent[ts >= since])
+    moved = drift(recent[(ts <= learned_until) & (ts < since)], recent[ts >= since])
     values = pd.concat([past, own]) if run.tags.get("foretold") == "True" else own
     wide = values.unstack("symbol").sort_index()  # noqa: PD010  keys are unique
+    if side is not None:  # sessions without a side were asked about too: there was nothing to say
+        begin = wide.index.min() if len(wide) else panel.index[-1]
+        wide = wide.reindex(index=panel.index[panel.index >= begin], columns=list(panel.symbols))
     latest = wide.iloc[-1].rename(run.tags.get("target", "prediction"))
-    return Foretold(panel.source, wide.index[-1].date(), first.date(), latest, wide, moved)
+    return Foretold(panel.source, wide.index[-1].date(), learned_until.date(), latest, wide, moved)
+
+
+def inputs_of(session: Session, version: Version) -> ModelInputs:
+    """Return what a version of a model reads, as it was logged."""
+    return ModelInputs.of_run(session, session.tracker.read(version.mlflow_run_id))
 
 
 def with_predictions(
@@ -120,22 +132,36 @@ def with_predictions(
     name
         Registered name of the model.
     version
-        Which; by default that whose predictions were stored last.
+        Which; by default the champion, and of a model without one the only version that was asked.
     called
         What strategies ask for.
 
     Raises
     ------
     DataError
-        No predictions of that name are stored, none is about the panel, or the panel has the name already.
+        No predictions of that name are stored, none is about the panel, the panel has the name already, or which of
+        several versions is not said.
     """
     if called in panel.extra or hasattr(panel, called):
         raise DataError(f"The panel has {called!r} already. Choose another name for the predictions.")
+    if version is None:
+        version = _obvious(session, name)
     values = predictions(session, name, version=version, start=panel.index[0], end=panel.index[-1])
-    extra = values.reindex(index=panel.index, columns=list(panel.symbols)).to_numpy(dtype="float64")
-    if np.isnan(extra).all():
-        raise DataError(f"None of the stored predictions of {name!r} is about a session and a symbol of this panel.")
-    return replace(panel, extra={**panel.extra, called: extra})
+    return replace(panel, extra={**panel.extra, called: on_panel(values, panel, name)})
+
+
+def _obvious(session: Session, name: str) -> Version | None:
+    """Return the version of a model that is meant where none is named; None of a name that is not registered."""
+    known = versions(session, name)
+    for one in known:
+        if CHAMPION in one.aliases:
+            return one
+    if len(known) > 1:
+        raise DataError(
+            f"Model {name!r} has {len(known)} versions and no champion. Say which is meant: "
+            f"version=version_of(session, {name!r}, {known[-1].version})."
+        )
+    return known[0] if known else None
 
 
 def predictions(
@@ -154,9 +180,9 @@ def predictions(
 
 def series_of(name: str) -> str:
     """Return the derived series that the predictions of a registered model are stored under."""
-    return f"model: {name}"
+    return extra_key("model", name)
 
 
 def maker(version: Version) -> str:
     """Return what stands where the code version of a derived value stands: the version of the model that said it."""
-    return f"{version.name}, version {version.version}, run {version.mlflow_run_id}"
+    return maker_of(version.name, version.version, version.mlflow_run_id)

@@ -23,7 +23,8 @@ from quantlib.strategies.document import LONGEST_NAME
 from quantlib.strategies.timing import NAMES, Band, Rank, Rules
 from quantlib.types import DateLike
 from quantlib.workflows.definitions import known_definitions
-from quantlib.workflows.research import StrategyRun, backtest_strategy, choose_source, data_label, shared_panel
+from quantlib.workflows.extras import explained
+from quantlib.workflows.research import StrategyRun, backtest_strategy, choose_source, data_label, strategy_panel
 from quantlib.workflows.session import Session
 from quantlib.workflows.spread import signal_figure
 from quantlib.workflows.tear_sheet import TearSheet
@@ -116,7 +117,7 @@ def try_strategy(
     """
     run = backtest_strategy(session, strategy, name=name, costs=costs, start=start)
     holding = holding_beside(run.panel.select(strategy.symbols), run.result, costs=run.costs)
-    return Trial(run, holding, strategy.explain(run.panel), session.settings.seed)
+    return Trial(run, holding, explained(session, strategy, run.panel, run.models), session.settings.seed)
 
 
 class Trials(NamedTuple):
@@ -216,7 +217,7 @@ def unreadable(session: Session, strategy: Strategy) -> str:
     if not isinstance(strategy, Group) or not strategy.conditions:
         return ""
     try:
-        panel = shared_panel(session, strategy.inputs)
+        panel = strategy_panel(session, strategy)
     except DataError as error:
         return str(error)
     last = panel.window(panel.index[-1], panel.index[-1])

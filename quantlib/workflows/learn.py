@@ -20,17 +20,19 @@ from quantlib.ml.training import Fit
 from quantlib.models.trials import Trial
 from quantlib.simulators import SIMULATORS
 from quantlib.store import RunRecord, save_runs
+from quantlib.strategies import Strategy
 from quantlib.types import DateLike, Panel
 from quantlib.workflows.fits import fits_recorded
 from quantlib.workflows.foretelling import Foretold, foretell
 from quantlib.workflows.holdout import end_before_holdout
 from quantlib.workflows.jobs import start_job
 from quantlib.workflows.ledger import Running, is_done, model_trial, recorded
+from quantlib.workflows.model_inputs import ModelInputs
 from quantlib.workflows.model_records import logged_model, model_numbers
 from quantlib.workflows.provenance import code_version, content_id
-from quantlib.workflows.registry import Version, register, versions
+from quantlib.workflows.registry import Version, check_name, register, versions
 from quantlib.workflows.research import hindsight, load_panel
-from quantlib.workflows.run_records import stored_run
+from quantlib.workflows.run_records import remember_strategy, stored_run
 from quantlib.workflows.session import Session
 from quantlib.workflows.training import SEARCH_SCHEME, Training
 
@@ -81,6 +83,8 @@ def train_model(
     tune: int = 0,
     worlds: str | None = None,
     calibrate: Method | None = None,
+    macro: Iterable[str] = (),
+    side: str | Strategy | None = None,
     open_holdout: bool = False,
     on_progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -109,6 +113,11 @@ def train_model(
         Key of `SIMULATORS`: learn from its worlds beside history. Needs a walk-forward.
     calibrate
         Put probabilities right: "isotonic" or "sigmoid".
+    macro
+        Macro series to learn from too, each as it had been released by the close; they bring the group `macro`.
+    side
+        Of a meta-label: the name of the strategy whose trades the model judges, saved or ready, or the strategy. Its
+        side is the sign of what it decided at each close, whatever its stops did later.
     open_holdout
         Whether to learn from the hold-out and be scored on it too; a person who does is counted.
     on_progress
@@ -128,12 +137,18 @@ def train_model(
     >>> made = train_model(session, ["KO", "PEP"], name="up or down", tune=10)  # doctest: +SKIP
     >>> print(made.verdict)  # doctest: +SKIP
     """
-    asked = Training(model, target, tuple(features), scheme, horizon, every, tune, worlds, calibrate)
+    asked = Training(
+        model, target, tuple(features), scheme, horizon, every, tune, worlds, calibrate, tuple(macro), side
+    )  # fmt: skip
     _check_name(session, name)
+    inputs = ModelInputs.checked(session, symbols, asked.macro, side)
+    if inputs.judged is not None:
+        asked = replace(asked, side=inputs.judged.strategy)
     engine, seed = session.settings.engine, session.settings.seed
     if engine == "ray" and session.origin != "pipeline":
         session = session.asked(origin="ray")
-    panel = load_panel(session, symbols, end=None if open_holdout else end_before_holdout(session, None))
+    panel = load_panel(session, inputs.symbols, end=None if open_holdout else end_before_holdout(session, None))
+    panel = inputs.on(session, panel)
     content = {**asked.record, "seed": seed}
     trial = model_trial(session, panel, target=target, name=name, params=content)
     run_id = content_id(
@@ -150,7 +165,10 @@ def train_model(
             params = _searched(session, trial, asked, examples, steps) if asked.tune else {}
             result = _evaluated(session, asked, panel, examples, params, steps)
             choice = {"worlds": worlds or "no", "tune": tune}
-            made = _log(session, trial, running, result, examples, panel, choice=choice)
+            if inputs.judged is not None:
+                choice["judges"] = inputs.judged.name
+                remember_strategy(session, inputs.judged.name, inputs.judged.strategy)
+            made = _log(session, trial, running, result, examples, panel, inputs, choice=choice)
         assert made.mlflow_run_id is not None  # noqa: S101  every model is logged
         running.mlflow_run_id = made.mlflow_run_id
         steps.done = steps.all - 2
@@ -174,15 +192,15 @@ def start_training(
     DataError
         As in `train_model`, as far as it can be told without prices.
     """
-    Training.checked(**{key: value for key, value in settings.items() if key not in {"idea", "open_holdout"}})
-    args = {"name": name, "symbols": list(symbols), **settings}
+    asked = Training.checked(**{key: value for key, value in settings.items() if key not in {"idea", "open_holdout"}})
+    inputs = ModelInputs.checked(session, symbols, asked.macro, asked.side)
+    args = {"name": name, "symbols": list(inputs.symbols), **settings}
     return start_job(session, "train", args, reason=reason).id
 
 
 def _check_name(session: Session, name: str) -> None:
     """Refuse a name before any work that could not be registered after it."""
-    if not name.strip() or set(name) & set("/:"):
-        raise DataError(f"A model cannot be registered as {name!r}: a name has a letter, and neither / nor : in it.")
+    check_name(name)
     if any(one.kind != "model" for one in versions(session, name)):
         raise DataError(f"{name!r} is a registered strategy. Give the model another name.")
 
@@ -268,12 +286,13 @@ def _log(
     result: ModelResult,
     examples: Examples,
     panel: Panel,
+    inputs: ModelInputs,
     *,
     choice: Mapping[str, Any],
 ) -> RunRecord:
     """Return the record of a trained model, which is logged; the record is not stored yet."""
     biased = {"selection_biased": bool(hindsight(session, panel)), "data_grade": panel.grade, **choice}
-    logged = logged_model(session, result, examples, panel, idea=trial.idea, choice=biased)
+    logged = logged_model(session, result, examples, panel, inputs, idea=trial.idea, choice=biased)
     assert running.run_id is not None  # noqa: S101  set by whoever asks
     return RunRecord(
         id=running.run_id,
@@ -282,7 +301,13 @@ def _log(
         snapshot_id=panel.snapshot_id,
         code_version=code_version(),
         seed=session.settings.seed,
-        params={**result.parameters, **biased, "verdict": result.verdict, "warnings": list(result.warnings)},
+        params={
+            **result.parameters,
+            **biased,
+            "verdict": result.verdict,
+            "yardstick": result.yardstick,
+            "warnings": list(result.warnings),
+        },
         metrics={k: v for k, v in model_numbers(result).items() if np.isfinite(v)},
         mlflow_run_id=session.tracker.log(logged),
     )
@@ -321,7 +346,7 @@ def train_models(
     examples = build_examples(panel, TARGET)
     results = {}
     for i, name in enumerate(wanted):
-        params = {"model": name, "seed": session.settings.seed}
+        params = {**Training(name, TARGET).record, "seed": session.settings.seed}
         trial = model_trial(session, panel, target=TARGET, name=MODELS[name].title, params=params)
         with recorded(session, trial) as running:
             result = evaluate(examples, name, scheme=WalkForward(), seed=session.settings.seed)
@@ -329,7 +354,8 @@ def train_models(
             key = {"snapshot": panel.snapshot_id, "code": code_version(), "model": name, "grade": panel.grade}
             running.run_id = content_id("model", {**key, **result.parameters})
             if stored_run(session, running.run_id) is None or not session.tracker.exists:
-                record = _log(session, trial, running, result, examples, panel, choice={})
+                inputs = ModelInputs(panel.symbols)
+                record = _log(session, trial, running, result, examples, panel, inputs, choice={})
                 save_runs(session.store, [record])
                 running.mlflow_run_id = record.mlflow_run_id
         if on_progress is not None:

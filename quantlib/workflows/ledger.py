@@ -5,7 +5,8 @@ Workflows call `recorded`; nobody else has to do anything. `trials_of` is what a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,7 +32,7 @@ from quantlib.store.trials import (
 )
 from quantlib.strategies import Strategy
 from quantlib.types import DateLike, Panel
-from quantlib.validation.trials import Trials, align_curves, effective_trials
+from quantlib.validation.trials import Trials, effective_trials
 from quantlib.workflows.provenance import code_version
 from quantlib.workflows.run_records import idea_of
 from quantlib.workflows.session import Session
@@ -133,12 +134,15 @@ class Running:
         The backtest; None where it has no returns of its own.
     run_id, mlflow_run_id
         Where its detail is kept.
+    stopped
+        Whether it was cut short, so that it is not done, although nothing was raised.
     """
 
     id: str
     result: BacktestResult | None = None
     run_id: str | None = None
     mlflow_run_id: str | None = None
+    stopped: bool = False
 
 
 @contextmanager
@@ -152,11 +156,24 @@ def recorded(session: Session, trial: Trial) -> Iterator[Running]:
     try:
         yield running
     except BaseException as error:
+        # What has shown its numbers counts, whatever went wrong with it afterwards.
+        seen = running.result is not None or running.mlflow_run_id is not None
         with suppress(QuantError):  # the database may be what went away
-            end_trials(session.store, [_stopped(trial.id, error)])
+            end_trials(session.store, [_ended(running) if seen else _stopped(trial.id, error)])
         raise
-    ending = Ending(trial.id) if running.result is None else _ending(trial.id, Traces.of_result(running.result))
-    end_trials(session.store, [replace(ending, run_id=running.run_id, mlflow_run_id=running.mlflow_run_id)])
+    end_trials(session.store, [_ended(running)])
+
+
+def shown(session: Session, running: Running, result: BacktestResult) -> None:
+    """Write down what a trial has made before anything judges it: the verdict on it counts it like all others."""
+    running.result = result
+    end_trials(session.store, [_ended(running)])
+
+
+def _ended(running: Running) -> Ending:
+    result = running.result
+    ending = Ending(running.id) if result is None else _ending(running.id, Traces.of_result(result))
+    return replace(ending, run_id=running.run_id, mlflow_run_id=running.mlflow_run_id)
 
 
 def _ending(trial: str, traces: Traces) -> Ending:
@@ -254,7 +271,8 @@ def sets_recorded(session: Session, parent: Trial, grid: Grid, panel: Panel) -> 
             end_trials(session.store, [_stopped(parent.id, error)])
         raise
     tried.write()
-    end_trials(session.store, [Ending(parent.id, run_id=running.run_id, mlflow_run_id=running.mlflow_run_id)])
+    ending = Ending(parent.id, "failed", "It was stopped on the way.") if running.stopped else Ending(parent.id)
+    end_trials(session.store, [replace(ending, run_id=running.run_id, mlflow_run_id=running.mlflow_run_id)])
 
 
 def is_done(session: Session, trial: Trial) -> bool:
@@ -263,24 +281,61 @@ def is_done(session: Session, trial: Trial) -> bool:
     return bool((found["outcome"] == "done").any())
 
 
-def trials_of(session: Session, idea: str) -> Trials:
+def trials_of(session: Session, idea: str, models: Iterable[str] = ()) -> Trials:
     """Return how much has been tried of an idea, for a verdict: the number of trials, and what it amounts to.
 
     All distinct trials that were begun count, from wherever they were asked for. What they amount to is told by the
     growth of those that were done: what was killed on the way has shown nobody anything to choose by.
 
+    Parameters
+    ----------
+    models
+        The registered models that a strategy reads. Whoever chose them chose among all models of their targets, so
+        those are added, each as one unlike all others.
+
     See Also
     --------
     quantlib.validation.trials.effective_trials
     """
-    found = read_growth(session.store, idea)
+    found, more = read_growth(session.store, idea), models_tried(session, *_targets(session, models))
     done = found[(found["outcome"] == "done") & found["last"].notna()]
     if done.empty:
-        return Trials(len(found), float(len(found)), float("nan"))
+        return Trials(len(found) + more, float(len(found) + more), float("nan"))
     # A former run did not keep its first session, nor any growth; where it lies in time makes no difference then.
-    first = done["first"].fillna(done["last"])
-    curves = align_curves(curves_of(done), first.tolist(), done["last"].tolist())
-    return replace(effective_trials(curves, done["sharpe"].to_numpy(dtype=np.float64)), n=len(found))
+    known = effective_trials(
+        curves_of(done),
+        done["sharpe"].to_numpy(dtype=np.float64),
+        first=done["first"].fillna(done["last"]).tolist(),
+        last=done["last"].tolist(),
+        sessions=done["n"].to_numpy(dtype=np.float64),
+    )
+    return replace(known, n=len(found) + more, effective=known.effective + more)
+
+
+def models_tried(session: Session, *targets: str) -> int:
+    """Return how many different models of some targets were scored, whatever the idea; newer prices make no other.
+
+    What a search tries is not among them: it sees nothing of the sessions that are scored.
+    """
+    if not targets:
+        return 0
+    found = _models(session)
+    return len(found[found["target"].isin(targets)].drop_duplicates(["params", "universe"]))
+
+
+def _targets(session: Session, names: Iterable[str]) -> set[str]:
+    """Return what models of these names foretell."""
+    if not (wanted := set(names)):
+        return set()
+    found = _models(session)
+    return set(found.loc[found["title"].isin(wanted), "target"])
+
+
+def _models(session: Session) -> pd.DataFrame:
+    found = read_trials(session.store, kind="model", counted=True)
+    asked = [json.loads(params) for params in found["params"]]
+    # Models of before there were others were all of one target, and the idea's name is its.
+    return found.assign(target=[one.get("target", idea) for one, idea in zip(asked, found["idea"], strict=True)])
 
 
 def trial_counts(session: Session) -> dict[str, int]:

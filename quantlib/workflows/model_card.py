@@ -10,7 +10,7 @@ from quantlib.charts.numbers import UNKNOWN, interval
 from quantlib.metrics import METRICS
 from quantlib.ml import MODELS, TARGETS, ModelResult
 from quantlib.ml.drift import DRIFTED
-from quantlib.ml.scores import LOSS
+from quantlib.ml.scores import LOSS, gain_interval
 from quantlib.strategies import Strategy
 from quantlib.types import Panel
 from quantlib.validation import Verdict
@@ -30,7 +30,7 @@ def model_card(
     drift
         What `quantlib.ml.drift.drift` says of the last sessions against those it learned from.
     trials
-        How many models of the same idea have been tried, this one included.
+        How many models of the same target have been tried, this one included.
     hindsight
         Why the choice of symbols looks into the future; empty where it does not.
     holdout
@@ -39,7 +39,7 @@ def model_card(
     parameters, loss = dict(result.parameters), LOSS[result.kind]
     target = TARGETS[str(parameters["target"])]
     gains = [
-        f"- against {name}: {row['gain']:.4g} (95 % interval {row['low']:.4g} to {row['high']:.4g})"
+        f"- against {name}: {row['gain']:.4g} ({gain_interval(row['low'], row['high'], '.4g')})"
         for name, row in result.gains.iterrows()
     ]
     top = result.importance["importance"].sort_values(ascending=False).head(MOST_FEATURES)
@@ -59,8 +59,8 @@ def model_card(
                 *gains,
             ],
             "Trials": [
-                f"{trials:,} model{'' if trials == 1 else 's'} of this idea on record, this one included. It takes no "
-                "positions, so there is no Sharpe ratio to deflate; a strategy that uses it has one."
+                f"{trials:,} model{'' if trials == 1 else 's'} of this target on record, this one included. It takes "
+                "no positions, so there is no Sharpe ratio to deflate; a strategy that uses it has one."
             ],
             "Importance": [
                 f"- {name}: {value:.2g}" if pd.notna(value) else f"- {name}: {UNKNOWN}" for name, value in top.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from typing import Any
 
@@ -12,9 +13,11 @@ from quantlib.ml import MODELS, Examples, ModelResult
 from quantlib.ml.drift import drift
 from quantlib.ml.scores import LOSS
 from quantlib.types import Panel
-from quantlib.workflows.ledger import trial_counts
+from quantlib.workflows.holdout import holdout_start
+from quantlib.workflows.ledger import models_tried
 from quantlib.workflows.logged import Logged
 from quantlib.workflows.model_card import model_card
+from quantlib.workflows.model_inputs import INPUTS, ModelInputs
 from quantlib.workflows.run_records import tags_of
 from quantlib.workflows.session import Session
 
@@ -27,7 +30,14 @@ RECENT = 252
 
 
 def logged_model(
-    session: Session, result: ModelResult, examples: Examples, panel: Panel, *, idea: str, choice: dict[str, Any]
+    session: Session,
+    result: ModelResult,
+    examples: Examples,
+    panel: Panel,
+    inputs: ModelInputs,
+    *,
+    idea: str,
+    choice: dict[str, Any],
 ) -> Logged:
     """Return a trained model as it is logged.
 
@@ -35,18 +45,23 @@ def logged_model(
     ----------
     examples
         What it learned from and was asked about.
+    inputs
+        What its panel is made of, for whoever asks it again.
     idea
         What it is a trial of.
     choice
         What more there is to say of how its data were chosen.
     """
     loss, said = LOSS[result.kind], _said(result, examples)
+    begins = holdout_start(session)
+    opened = panel.index[-1].date() >= begins
     card = model_card(
         result,
         panel,
         _drift(examples, said),
-        trials=trial_counts(session).get(idea, 0),
+        trials=models_tried(session, str(result.parameters["target"])),
         hindsight=session.universe.selection_bias(panel.symbols, panel.index[0]),
+        holdout=f"The hold-out, from {begins} on, was {'opened: scores are of it too' if opened else 'kept out'}.",
     )
     packages = (*REQUIREMENTS, *(("lightgbm",) if result.model == "lightgbm" else ()))
     kept = [name for name in result.predictions.columns if name not in {"forward_return", "label_end"}]
@@ -55,20 +70,26 @@ def logged_model(
         name=f"{MODELS[result.model].title} on {len(panel.symbols)} symbols",
         kind="model",
         idea=idea,
-        params={**result.parameters, **choice},
+        params={**result.parameters, **choice, "holdout": "opened" if opened else "kept out"},
         metrics=model_numbers(result),
         tags={
             **tags_of(panel),
             "verdict": "edge" if result.has_edge else "no edge",
+            "yardstick": result.yardstick,
             "model": result.model,
             "target": str(result.parameters["target"]),
             "target_kind": result.kind,
             "predicts": foretells(result),
             "foretold": str(result.foretold),
             "lags": str(examples.lags),
+            "inputs": INPUTS,
             "mlflow.note.content": card[:8000],
         },
-        texts={"verdict.txt": "\n".join([result.verdict, *result.warnings]), "card.md": card},
+        texts={
+            "verdict.txt": "\n".join([result.verdict, *result.warnings]),
+            "card.md": card,
+            INPUTS: json.dumps(inputs.record, indent=2),
+        },
         frames={
             **{f"{name}.csv": frame for name, frame in scores.items()},
             "latest.csv": result.latest.to_frame(),
@@ -102,7 +123,7 @@ def model_numbers(result: ModelResult) -> dict[str, float]:
 
 def foretells(result: ModelResult) -> str:
     """Return what a model is about, in the words two models must share to be compared."""
-    about = {key: value for key, value in result.parameters.items() if key in {"target", "horizon", "width"}}
+    about = {key: value for key, value in result.parameters.items() if key in {"target", "horizon", "width", "side"}}
     return ", ".join(f"{key} {value}" for key, value in sorted(about.items()))
 
 

@@ -16,9 +16,11 @@ from quantlib.reports.types import Recommendation, Report
 from quantlib.simulators import SIMULATORS, USUAL
 from quantlib.store import coverage, read_report, read_reports, touch_report
 from quantlib.strategies import Strategy
-from quantlib.types import DateLike, as_date
+from quantlib.types import DateLike, Panel, as_date
+from quantlib.workflows.daily_forecasts import foretell_champions
 from quantlib.workflows.definitions import daily
 from quantlib.workflows.events import load_events
+from quantlib.workflows.extras import versions_read, with_extras
 from quantlib.workflows.grading import grade_of
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.learn import train_models
@@ -32,6 +34,7 @@ from quantlib.workflows.research import (
     load_panel,
     shared_panel,
     simulate_strategy,
+    strategy_panel,
 )
 from quantlib.workflows.session import Session
 
@@ -93,7 +96,8 @@ def run_pipeline(
     """Return the recommendations and the report of one date, having stored and logged everything on the way.
 
     The sample is loaded first if the store is empty. Where data, strategies, code and settings are those of a
-    stored report, that report is returned and nothing is computed.
+    stored report, that report is returned and nothing is computed. Before all that every champion model is asked about
+    the sessions that are new to it, so that strategies can read what it says.
 
     Parameters
     ----------
@@ -118,12 +122,22 @@ def run_pipeline(
     session = session.asked(origin="pipeline")  # what it tries is no person's choice
     ensure_sample(session, on_progress=lambda done, total, _: tell("Load the sample", done, total))
     load_events(session)
+    unasked: tuple[str, ...] = ()
+    if as_of is None:  # a model has spoken of the past by then
+        unasked = foretell_champions(session, on_progress=lambda done, n, _: tell("Ask the models", done, n)).problems
     source = choose_source(session)
     crowned = champions(session)
     # A champion decides for its name, whatever was saved under it since.
     usable, end, skipped = _usable(session, strategies or _led(daily(session), crowned), source, as_of)
+    skipped = [*unasked, *skipped]
     settings = session.settings
-    panels = {name: load_panel(session, s.inputs, end=end, as_of=as_of) for name, s in usable.items()}
+    panels: dict[str, Panel] = {}
+    models: dict[str, dict[str, int]] = {}
+    for name, strategy in usable.items():
+        read = versions_read(session, strategy)
+        own = load_panel(session, strategy.inputs, end=end, as_of=as_of)
+        panels[name] = with_extras(session, own, strategy.extras, as_of=as_of, versions=read.get("models"))
+        models |= {name: read["models"]} if read else {}
     report_id = content_id(
         "report",
         {
@@ -133,6 +147,7 @@ def run_pipeline(
             "doubts": sorted({tuple(map(str, flag)) for panel in panels.values() for flag in panel.flags}),
             "strategies": {name: s.id for name, s in usable.items()},
             "champions": {name: crowned[name].version for name in usable if name in crowned},
+            **({"models": models} if models else {}),
             "code": code_version(),
             "seed": settings.seed,
             "worlds": settings.worlds,
@@ -215,7 +230,7 @@ def _usable(
             skipped.append(f"{name}: no prices of {', '.join(missing)} from {source}.")
             continue
         try:
-            shared = shared_panel(session, strategy.inputs, as_of=as_of).complete()
+            shared = strategy_panel(session, strategy, as_of=as_of).complete()
         except DataError as error:
             skipped.append(f"{name}: {error}")
             continue
@@ -240,6 +255,8 @@ def _grade(
 ) -> None:
     """Grade the worlds that the strategies are about to live in, so that the grades are there beside the numbers."""
     for i, strategy in enumerate(usable.values()):
+        if strategy.extras:  # it is run in none
+            continue
         panel = shared_panel(session, strategy.inputs, None, end, as_of)
         for k, simulator in enumerate(USUAL):
             tell("Compare worlds with history", i * len(USUAL) + k, len(usable) * len(USUAL))
@@ -255,8 +272,8 @@ def _worlds(
     end: pd.Timestamp,
     tell: Progress,
 ) -> list[WorldsResult]:
-    found = []
-    for k, simulator in enumerate(USUAL):
+    found: list[WorldsResult] = []
+    for k, simulator in enumerate(() if strategy.extras else USUAL):
 
         def show(done: int, total: int, before: int = k) -> None:
             tell(f"Simulate: {name}", before * total + done, total * len(USUAL))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -10,17 +11,22 @@ from quantlib.backtest.result import active_returns
 from quantlib.charts.numbers import ratio
 from quantlib.errors import DataError
 from quantlib.metrics import ENOUGH, sharpe_ratio
-from quantlib.ml.scores import LOSS, gain_over, score
+from quantlib.ml.scores import LOSS, gain_interval, gain_over, score
 from quantlib.ml.targets.target import Kind
-from quantlib.store.trials import read_trials
+from quantlib.validation import validate
 from quantlib.validation.nulls import beside, hold
 from quantlib.validation.rival_checks import gap_low
 from quantlib.workflows.holdout import holdout_start
+from quantlib.workflows.ledger import models_tried, trials_of
 from quantlib.workflows.model_records import PREDICTIONS
 from quantlib.workflows.rerunning import RunAgain, kind_of, run_again
+from quantlib.workflows.research import shared_panel
 from quantlib.workflows.run_records import costs_from
 from quantlib.workflows.session import Session
 from quantlib.workflows.tracking import ReadRun
+
+#: Sessions that a run may lack of the newest prices: they go on while it is being thought about.
+LATE = 21
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,9 @@ def hurdles(session: Session, candidate: ReadRun, champion: ReadRun | None) -> l
     A model has to beat every yardstick, and the champion on the rows that both were asked about, by more than chance
     (Diebold-Mariano on the losses out of sample). The more models were tried of what it predicts, the more it has to
     show: 5 % is the chance that the best of them all passes without an edge (Bonferroni). A strategy has to be made
-    again as it was stored, see nothing of the future, and over the hold-out earn more for its risk than its symbols in
-    equal parts, and than the champion by more than chance. Without a champion there is only the rest.
+    again as it was stored, see nothing of the future, show an edge that is not refuted after all trials of its idea,
+    and over the whole hold-out earn more for its risk than cash and its symbols in equal parts, and than the champion
+    by more than chance. Without a champion there is only the rest.
 
     Raises
     ------
@@ -67,7 +74,7 @@ def hurdles(session: Session, candidate: ReadRun, champion: ReadRun | None) -> l
 
 def _of_model(session: Session, candidate: ReadRun, champion: ReadRun | None) -> list[Hurdle]:
     said, kind, lags = _predictions(session, candidate), kind_of(candidate), int(candidate.tags["lags"])
-    tried = _models_tried(session, candidate)
+    tried = max(models_tried(session, candidate.tags["target"]), 1)
     scheme = candidate.params.get("scheme", "unknown")
     foretold = candidate.tags.get("foretold") == "True"
     found = [
@@ -99,15 +106,6 @@ def _of_model(session: Session, candidate: ReadRun, champion: ReadRun | None) ->
     return [*found, _lower_loss("champion", beside_it, "champion", "the champion", kind, lags, tried)]
 
 
-def _models_tried(session: Session, candidate: ReadRun) -> int:
-    """Return how many different models of what the candidate predicts were scored; prices that moved on make no other.
-
-    What a search tries is not among them: it sees nothing of the sessions that are scored.
-    """
-    found = read_trials(session.store, idea=candidate.tags.get("idea", ""), kind="model", counted=True)
-    return max(1, found["params"].nunique())
-
-
 def _lower_loss(key: str, said: pd.DataFrame, other: str, words: str, kind: Kind, lags: int, tried: int) -> Hurdle:
     """Return whether predictions have a lower loss than those in another column, by more than the luck of the best."""
     confidence = 1.0 - 0.05 / tried
@@ -115,7 +113,7 @@ def _lower_loss(key: str, said: pd.DataFrame, other: str, words: str, kind: Kind
     loss = LOSS[kind]
     mine, theirs = (score(said["label"].to_numpy(), said[c].to_numpy(), kind)[loss] for c in ("prediction", other))
     among = f", which is 95 % for the best of {tried} models tried" if tried > 1 else ""
-    between = f"{100 * confidence:.4g} % interval {low:.3g} to {high:.3g}{among}"
+    between = f"{gain_interval(low, high, '.3g', confidence=confidence)}{among}"
     sentence = (
         f"{loss.replace('_', ' ').capitalize()} {mine:.5g} against {theirs:.5g} for {words} on {len(said):,} rows: "
         f"{'lower' if gain > 0 else 'not lower'} by {gain:.3g} ({between})"
@@ -150,8 +148,13 @@ def _of_strategy(session: Session, candidate: ReadRun, champion: ReadRun | None)
             else f"Its leak certificate says {looks}: decisions of the past change with what came later.",
         )
     ]
-    mine = active_returns(again.result)
     costs = costs_from(again.terms["costs"])
+    terms: dict[str, Any] = {key: again.terms[key] for key in ("cash", "lag", "seed")}
+    trials = trials_of(session, candidate.tags["idea"])
+    verdict = validate(again.strategy, again.panel, costs=costs, result=again.result, trials=trials, **terms)
+    found.append(Hurdle("edge", "An edge that is not refuted", verdict.edge != "fail", verdict.sentence))
+    found.append(_whole_holdout(session, again, since))
+    mine = active_returns(again.result)
     held = hold(again.panel.select(again.strategy.symbols), costs, mine.index[0], rebalanced=False)
     own, theirs = beside(mine, held)
     found.append(_more_for_its_risk("baseline", again, own, theirs, "its symbols in equal parts", since, surely=False))
@@ -159,6 +162,21 @@ def _of_strategy(session: Session, candidate: ReadRun, champion: ReadRun | None)
         other = active_returns(run_again(session, champion).result)
         found.append(_more_for_its_risk("champion", again, mine, other, "the champion", since, surely=True))
     return found
+
+
+def _whole_holdout(session: Session, again: RunAgain, since: pd.Timestamp) -> Hurdle:
+    """Return whether a run covers all of the hold-out that its symbols have prices of: who may choose, chooses luck."""
+    all_there_is = shared_panel(session, again.strategy.inputs).index
+    first, last = again.panel.index[0], again.panel.index[-1]
+    begins, missing = max(since, all_there_is[0]), int((all_there_is > last).sum())
+    passed = first <= begins and missing <= LATE
+    sentence = f"It ran from {first:%Y-%m-%d} to {last:%Y-%m-%d}; the hold-out begins on {since:%Y-%m-%d}"
+    if not passed:
+        sentence += (
+            f", and prices end on {all_there_is[-1]:%Y-%m-%d}. Run it from before the hold-out to within {LATE} "
+            "sessions of the last one, and register that run"
+        )
+    return Hurdle("whole_holdout", "Over the whole hold-out", passed, f"{sentence}.")
 
 
 def _more_for_its_risk(
@@ -176,9 +194,11 @@ def _more_for_its_risk(
     periods = again.result.periods_per_year
     own, other = (sharpe_ratio(shared[column], periods_per_year=periods) for column in ("mine", "theirs"))
     low = gap_low(shared["mine"], shared["theirs"], periods, int(again.terms["seed"]))
-    passed = bool(low > 0) if surely else bool(own > other)
+    passed = bool(low > 0) if surely else bool(own > max(other, 0.0))
     tail = (
-        "more than chance explains."
+        "and it earned less than cash."
+        if not surely and own <= 0
+        else "more than chance explains."
         if low > 0
         else "within what chance explains."
         if own > other

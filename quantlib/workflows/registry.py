@@ -18,6 +18,7 @@ from quantlib.errors import DataError, StrategyError, nearest
 from quantlib.models.promotions import Decision, Promotion, Registered
 from quantlib.store import read_strategies
 from quantlib.store.promotions import deciding, read_promotions
+from quantlib.store.trials import take_over
 from quantlib.strategies import STRATEGIES, Strategy, build
 from quantlib.workflows.promotion_gate import Hurdle, hurdles
 from quantlib.workflows.rerunning import find_run, rerun
@@ -74,7 +75,7 @@ def register(session: Session, run_id: str, name: str | None = None) -> Version:
     """Return the version that a logged backtest or model is registered as; it is the candidate from then on.
 
     It is made again first: what cannot be, or comes out differently, is not registered. A run that has a version
-    under the name keeps it.
+    under the name keeps it. Registering what the pipeline ran is looking at it: its trial is the person's from then on.
 
     Parameters
     ----------
@@ -92,8 +93,7 @@ def register(session: Session, run_id: str, name: str | None = None) -> Version:
     if run.kind not in KINDS:
         raise DataError(f"Run {run.name!r} is a {run.kind or 'group of runs'}; accepted: a backtest or a model.")
     name, kind = name or (run.name if run.kind == "backtest" else run.tags.get("target", run.name)), KINDS[run.kind]
-    if bad := sorted(set(name) & set('/:"')):
-        raise DataError(f"A registered name must not have {' or '.join(bad)} in it; got {name!r}. Give another.")
+    check_name(name)
     for known in (one for one in versions(session, name) if one.kind != kind):
         raise DataError(f"{name!r} is a registered {known.kind}; this is a {kind}. Give another name.")
     made = rerun(session, run.id)
@@ -105,9 +105,24 @@ def register(session: Session, run_id: str, name: str | None = None) -> Version:
         found = next((one for one in versions(session, name) if one.mlflow_run_id == run.id), None)
         number = found.version if found else _add(session, name, kind, run)
         client.set_registered_model_alias(name, CANDIDATE, str(number))
+    take_over(session.store, run.id, session.origin, session.who)
     if kind == "strategy":
         remember_strategy(session, run.name, tracker.load(run.id, "strategy"))
     return version_of(session, name, number)
+
+
+def check_name(name: str) -> None:
+    """Refuse what nothing can be registered under.
+
+    Raises
+    ------
+    DataError
+        The name is empty, or has a character in it that MLflow or its queries do not take.
+    """
+    if bad := sorted(set(name) & set('/:"')):
+        raise DataError(f"A registered name must not have {' or '.join(bad)} in it; got {name!r}. Give another.")
+    if not name.strip():
+        raise DataError(f"A registered name has a letter or more; got {name!r}. Give another.")
 
 
 def _add(session: Session, name: str, kind: Registered, run: ReadRun) -> int:
@@ -146,11 +161,11 @@ def versions(session: Session, name: str | None = None) -> list[Version]:
 
 
 def _version(one: Any, aliases: tuple[str, ...]) -> Version:
-    tags, kind = dict(one.tags), "strategy" if one.tags.get("kind") == "strategy" else "model"
+    tags = dict(one.tags)
     return Version(
         name=str(one.name),
         version=int(one.version),
-        kind="strategy" if kind == "strategy" else "model",
+        kind="strategy" if tags.get("kind") == "strategy" else "model",
         mlflow_run_id=str(one.run_id),
         strategy_id=tags.get("strategy_id"),
         snapshot_id=tags.get("snapshot_id", ""),
@@ -262,11 +277,17 @@ def _line(decisions: Sequence[Promotion]) -> list[int]:
 
 
 def _crown(session: Session, version: Version) -> None:
-    client = session.tracker.client()
+    """Make a version the champion in MLflow, or leave everything as it was."""
+    client, name, number = session.tracker.client(), version.name, str(version.version)
     with session.tracker.plainly():
-        client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
         if CANDIDATE in version.aliases:
-            client.delete_registered_model_alias(version.name, CANDIDATE)
+            client.delete_registered_model_alias(name, CANDIDATE)
+        try:
+            client.set_registered_model_alias(name, CHAMPION, number)
+        except Exception:
+            if CANDIDATE in version.aliases:
+                client.set_registered_model_alias(name, CANDIDATE, number)
+            raise
 
 
 def _decision(

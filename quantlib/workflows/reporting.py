@@ -28,6 +28,7 @@ from quantlib.store import (
     touch_report,
 )
 from quantlib.types import DateLike, as_date
+from quantlib.workflows.extras import explained, stale_forecasts
 from quantlib.workflows.grading import grade_of
 from quantlib.workflows.provenance import code_version, content_id
 from quantlib.workflows.registry import Champion, champions
@@ -58,7 +59,7 @@ def build_report(
     recommendations, figures = [], {}
     crowned = champions(session)
     for name, run in runs.items():
-        explanation = run.strategy.explain(run.panel)
+        explanation = explained(session, run.strategy, run.panel, run.models)
         holding = holding_beside(run.panel.select(run.strategy.symbols), run.result, costs=run.costs)
         sheet = TearSheet(run, holding, explanation, session.settings.seed)
         recommendation = recommend(
@@ -72,8 +73,9 @@ def build_report(
             costs=run.costs,
             grades={w.simulator: grade_of(session, SIMULATORS[w.simulator](), run.panel) for w in worlds[name]},
             fragility=sheet.fragility(),
-            data_note=" ".join(filter(None, [SOURCES[source].note, run.hindsight, caution(run.panel.grade)])),
+            data_note=" ".join(filter(None, _notes(source, run))),
             version=_version(run, crowned.get(name)),
+            horizon=session.settings.horizon,
         )
         recommendations.append(recommendation)
         figures[run.strategy.id] = {
@@ -108,6 +110,12 @@ def build_report(
         data_doubts=doubt_sentences(flag for run in runs.values() for flag in run.panel.flags),
         data_hindsight=_hindsight(session, [run for run in runs.values() if run.hindsight]),
     )
+
+
+def _notes(source: str, run: StrategyRun) -> list[str]:
+    """Return what the reader must know about the data of a run; empty where there is nothing to say."""
+    own = [SOURCES[source].note, run.hindsight, caution(run.panel.grade)]
+    return own + stale_forecasts(run.strategy, run.panel)
 
 
 def _version(run: StrategyRun, champion: Champion | None) -> VersionUsed | None:

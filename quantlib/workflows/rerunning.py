@@ -20,7 +20,7 @@ from quantlib.strategies import Strategy
 from quantlib.types import Panel
 from quantlib.workflows.model_records import AHEAD, PREDICTIONS
 from quantlib.workflows.provenance import code_version
-from quantlib.workflows.research import shared_panel
+from quantlib.workflows.research import strategy_panel
 from quantlib.workflows.run_records import TERMS, costs_from, numbers_of, stored_run
 from quantlib.workflows.session import Session
 from quantlib.workflows.tracking import ReadRun
@@ -136,19 +136,22 @@ def run_again(session: Session, run: ReadRun) -> RunAgain:
 
 
 def _prices(session: Session, run: ReadRun, strategy: Strategy, terms: Mapping[str, Any]) -> Panel:
-    """Return the prices a run was made on: as they are now, or as they were known on the day it was made."""
+    """Return what a run was made on: as it is now, or as it was known on the day it was made."""
     settings = session.settings.model_copy(update={"source": terms["source"]})
     from_there = replace(session, settings=settings)
     found = []
     for as_of in dict.fromkeys((terms["as_of"], f"{run.began:%Y-%m-%d}")):
-        panel = shared_panel(from_there, strategy.inputs, terms["first"], terms["last"], as_of)
+        span = terms["first"], terms["last"], as_of
+        panel = strategy_panel(from_there, strategy, *span, versions=terms.get("models"))
         if panel.snapshot_id == terms["snapshot_id"]:
             return panel
         found.append(panel.snapshot_id)
+    what = "data" if strategy.extras else "prices"
     raise DataError(
-        f"Run {run.name!r} was made on snapshot {terms['snapshot_id']} of {', '.join(strategy.inputs)} from "
-        f"{terms['source']}; those prices are {found[0]} now, and {found[-1]} as known on {run.began:%Y-%m-%d}. "
-        "They were revised since, so the run cannot be made again; run the strategy on the prices there are."
+        f"Run {run.name!r} was made on snapshot {terms['snapshot_id']} of "
+        f"{', '.join((*strategy.inputs, *strategy.extras))} from {terms['source']}; those {what} are {found[0]} now, "
+        f"and {found[-1]} as known on {run.began:%Y-%m-%d}. They were revised since, so the run cannot be made again; "
+        f"run the strategy on the {what} there are."
     )
 
 
@@ -180,7 +183,8 @@ def _compare_model(session: Session, run: ReadRun) -> Rerun:
     yardsticks = [name for name in ("prior", "naive") if name in said]
     gains = [gain_over(said, name, kind, lags=int(run.tags["lags"])) for name in yardsticks]
     numbers = {key: value for key, value in scores.items() if key not in _BY_FOLD and math.isfinite(value)}
-    numbers |= dict(zip(("gain", "gain_low", "gain_high"), min(gains), strict=True))
+    told = dict(zip(("gain", "gain_low", "gain_high"), min(gains), strict=True))
+    numbers |= {key: value for key, value in told.items() if math.isfinite(value)}
     differences += _different({key: run.metrics[key] for key in numbers if key in run.metrics}, numbers)
     return Rerun(run, len(now) + len(numbers), tuple(differences))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
-from quantlib.backtest import BacktestResult, WorldsResult, evaluate_in_worlds, run_strategy
+from quantlib.backtest import BacktestResult, WorldsResult, check_simulable, evaluate_in_worlds, run_strategy
 from quantlib.costs import AnyCosts, costs_record
 from quantlib.errors import ConfigError, DataError, nearest
 from quantlib.simulators import SIMULATORS, Simulator
@@ -15,12 +16,12 @@ from quantlib.sources import SOURCES
 from quantlib.store import RunRecord, coverage, read_panel, save_runs
 from quantlib.store.canonical import FRESH_DAYS, LONG_DAYS
 from quantlib.strategies import Strategy
-from quantlib.strategies.fitting import check_symbols
 from quantlib.types import DateLike, Panel
 from quantlib.validation import Verdict, validate
-from quantlib.workflows.definitions import daily
+from quantlib.workflows.definitions import check_prices, daily
+from quantlib.workflows.extras import versions_read, with_extras
 from quantlib.workflows.grading import grade_of
-from quantlib.workflows.ledger import backtest_trial, recorded, trials_of
+from quantlib.workflows.ledger import backtest_trial, recorded, shown, trials_of
 from quantlib.workflows.logged import Logged
 from quantlib.workflows.provenance import code_version, content_id
 from quantlib.workflows.run_records import (
@@ -52,6 +53,8 @@ class StrategyRun:
         Why the choice of symbols looks into the future; empty where it does not.
     cash, lag
         What the account began with, and sessions from a decision to its fill.
+    models
+        The version of each model it has read, by name.
     """
 
     name: str
@@ -66,6 +69,7 @@ class StrategyRun:
     hindsight: str = ""
     cash: float = 1_000_000.0
     lag: int = 1
+    models: Mapping[str, int] = field(default_factory=dict)
 
 
 def choose_source(session: Session) -> str:
@@ -162,6 +166,25 @@ def shared_panel(
     return replace(until, flags=until.flags + tuple(flag for flag in shared.flags if flag.ts > shared.index[-1]))
 
 
+def strategy_panel(
+    session: Session,
+    strategy: Strategy,
+    start: DateLike | None = None,
+    end: DateLike | None = None,
+    as_of: DateLike | None = None,
+    *,
+    versions: Mapping[str, int] | None = None,
+) -> Panel:
+    """Return all that a strategy reads: a panel of its inputs as `shared_panel` gives it, with its extras.
+
+    See Also
+    --------
+    quantlib.workflows.extras.with_extras
+    """
+    panel = shared_panel(session, strategy.inputs, start, end, as_of)
+    return with_extras(session, panel, strategy.extras, as_of=as_of, versions=versions)
+
+
 def hindsight(session: Session, panel: Panel) -> str:
     """Return why testing the symbols of a panel over its span looks into the future; empty where it does not.
 
@@ -202,15 +225,18 @@ def backtest_strategy(
     cash, lag
         What the account begins with, and sessions from a decision to its fill.
     """
-    _check_prices(session, strategy)
+    check_prices(session, strategy)
     costs = usual_costs(session, strategy.inputs) if costs is None else costs
     name = name or strategy.title
-    panel = shared_panel(session, strategy.inputs, start, end, as_of)
+    read = versions_read(session, strategy)
+    panel = strategy_panel(session, strategy, start, end, as_of, versions=read.get("models"))
     with recorded(
         session, backtest_trial(session, strategy, panel, name=name, costs=costs, cash=cash, lag=lag)
     ) as trial:
-        run = _run(session, name, strategy, panel, costs, cash, lag, as_of)
-        trial.result, trial.run_id, trial.mlflow_run_id = run.result, run.run_id, run.mlflow_run_id
+        result = run_strategy(strategy, panel, costs=costs, cash=cash, lag=lag, name=name)
+        shown(session, trial, result)
+        run = _run(session, name, strategy, panel, result, costs, cash, lag, as_of, read)
+        trial.run_id, trial.mlflow_run_id = run.run_id, run.mlflow_run_id
     return run
 
 
@@ -219,17 +245,18 @@ def _run(
     name: str,
     strategy: Strategy,
     panel: Panel,
+    result: BacktestResult,
     costs: AnyCosts,
     cash: float,
     lag: int,
     as_of: DateLike | None,
+    read: Mapping[str, Any],
 ) -> StrategyRun:
-    """Return a backtest, stored and logged where it is new."""
-    result = run_strategy(strategy, panel, costs=costs, cash=cash, lag=lag, name=name)
+    """Return a backtest with its numbers and its verdict, stored and logged where it is new."""
     metrics = result.summary(seed=session.settings.seed)
     verdict = validate(
         strategy, panel, costs=costs, cash=cash, lag=lag, result=result, seed=session.settings.seed,
-        trials=trials_of(session, idea_of(session, strategy)),
+        trials=trials_of(session, idea_of(session, strategy), read.get("models", ())),
     )  # fmt: skip
     key = {
         "strategy": strategy.id,
@@ -240,13 +267,14 @@ def _run(
         "code": code_version(),
         "seed": session.settings.seed,
         "data_grade": panel.grade,
+        **read,
     }
     run_id = content_id("backtest", key)
     biased, known = hindsight(session, panel), stored_run(session, run_id)
     mlflow_run_id = known.mlflow_run_id if known else None
     if known is None or not session.tracker.exists:
         seed = session.settings.seed
-        terms = terms_of(strategy, panel, costs, cash=cash, lag=lag, seed=seed, as_of=as_of)
+        terms = terms_of(strategy, panel, costs, cash=cash, lag=lag, seed=seed, as_of=as_of) | dict(read)
         idea = idea_of(session, strategy)
         logged = logged_backtest(name, strategy, panel, result, metrics, verdict, terms, idea=idea, biased=biased)
         mlflow_run_id = session.tracker.log(logged)
@@ -270,25 +298,17 @@ def _run(
                         "source": panel.source,
                         "selection_biased": bool(biased),
                         "data_grade": panel.grade,
+                        **read,
                     },
                     metrics={str(k): float(v) for k, v in metrics["value"].items() if pd.notna(v)},
                     mlflow_run_id=mlflow_run_id,
                 )
             ],
         )
-    return StrategyRun(name, strategy, panel, costs, result, metrics, verdict, run_id, mlflow_run_id, biased, cash, lag)
-
-
-def _check_prices(session: Session, strategy: Strategy) -> None:
-    """Refuse a definition with a symbol that nobody knows, or one of the universe without prices so far."""
-    stored = set(coverage(session.store)["symbol"])
-    if not stored:
-        return  # reading them says what to do
-    check_symbols(strategy, stored.union(session.universe.symbols()))
-    if lacking := [symbol for symbol in strategy.inputs if symbol not in stored]:
-        asked = " ".join(f"--symbol {symbol}" for symbol in lacking)
-        how = f"Load them with `workbench ingest --source SOURCE {asked}`; `workbench sources` says who has them."
-        raise DataError(f"There are no prices of {', '.join(lacking)} yet. {how}")
+    return StrategyRun(
+        name, strategy, panel, costs, result, metrics, verdict, run_id, mlflow_run_id, biased, cash, lag,
+        read.get("models", {}),
+    )  # fmt: skip
 
 
 def simulate_strategy(
@@ -316,6 +336,7 @@ def simulate_strategy(
     n, horizon, seed
         Worlds, sessions ahead and seed; by default those of the settings.
     """
+    check_simulable(strategy)
     settings, costs = session.settings, usual_costs(session, strategy.inputs) if costs is None else costs
     if isinstance(simulator, str):
         if simulator not in SIMULATORS:

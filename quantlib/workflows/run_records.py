@@ -177,6 +177,7 @@ def logged_backtest(
             "seed": terms["seed"],
             **strategy.model_dump(mode="json"),
             **costs_by_field(costs_from(terms["costs"])),
+            **{key: terms[key] for key in ("models",) if key in terms},
             "selection_biased": bool(biased),
         },
         metrics=numbers_of(result, metrics),

@@ -14,10 +14,11 @@ from quantlib.backtest.sweep_result import SweepResult
 from quantlib.compute import Engine
 from quantlib.costs import AnyCosts
 from quantlib.strategies import Strategy
+from quantlib.workflows.extras import versions_read
 from quantlib.workflows.holdout import end_before_holdout
 from quantlib.workflows.ledger import sets_recorded, sweep_trial
 from quantlib.workflows.logged import Logged
-from quantlib.workflows.research import shared_panel
+from quantlib.workflows.research import strategy_panel
 from quantlib.workflows.run_records import best_sets, definition, idea_of, tags_of
 from quantlib.workflows.session import Session
 from quantlib.workflows.trading_costs import usual_costs
@@ -61,7 +62,8 @@ def search_strategy(
         session = session.asked(origin="ray")
     costs = usual_costs(session, strategy.inputs) if costs is None else costs
     name, seed = name or strategy.title, session.settings.seed
-    panel = shared_panel(session, strategy.inputs, start, None if open_holdout else end_before_holdout(session, start))
+    read, end = versions_read(session, strategy), None if open_holdout else end_before_holdout(session, start)
+    panel = strategy_panel(session, strategy, start, end, versions=read.get("models"))
     written = [(key, asdict(one) if isinstance(one, Between) else list(one)) for key, one in space.items()]
     content = {"space": written, "objective": objective, "trials": trials, "seed": seed}
     parent = sweep_trial(session, "search", strategy, panel, name=name, costs=costs, content=content)
@@ -85,7 +87,7 @@ def search_strategy(
             name=f"{name}, a search of {trials} sets",
             kind="search",
             idea=idea_of(session, strategy),
-            params={"strategy_id": strategy.id, "source": panel.source, "data_grade": panel.grade, **content},
+            params={"strategy_id": strategy.id, "source": panel.source, "data_grade": panel.grade, **content, **read},
             metrics={f"best_{objective}": float(found.best(objective)[objective])} if _known(found, objective) else {},
             tags=tags_of(panel, strategy),
             texts={"strategy.json": definition(strategy)},

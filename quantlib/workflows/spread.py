@@ -12,7 +12,7 @@ from quantlib.charts.numbers import Unit, known
 from quantlib.strategies import Explanation, Group, Strategy
 from quantlib.strategies.diagnostics import diagnose
 from quantlib.types import DateLike
-from quantlib.workflows.research import shared_panel
+from quantlib.workflows.research import strategy_panel
 from quantlib.workflows.session import Session
 
 
@@ -43,7 +43,7 @@ def look_at_spread(session: Session, strategy: Strategy, start: DateLike | None 
     DataError
         A symbol has no prices, or the legs share too few sessions or move as one.
     """
-    panel = shared_panel(session, strategy.inputs, start)
+    panel = strategy_panel(session, strategy, start)
     why = strategy.explain(panel)
     figures = {} if (drawn := signal_figure(why)) is None else {"signal": drawn}
     if not isinstance(strategy, Group) or strategy.kind == "rotation":

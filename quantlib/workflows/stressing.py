@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from quantlib.backtest import StressResult, evaluate_in_worlds, run_strategy, stress
+from quantlib.backtest import StressResult, check_simulable, evaluate_in_worlds, run_strategy, stress
 from quantlib.errors import DataError, nearest
 from quantlib.scenarios import (
     FACTORS,
@@ -28,7 +28,7 @@ from quantlib.store import coverage
 from quantlib.strategies import Strategy
 from quantlib.types import Panel
 from quantlib.workflows.grading import grade_of
-from quantlib.workflows.research import choose_source, load_panel, shared_panel
+from quantlib.workflows.research import choose_source, load_panel, shared_panel, strategy_panel
 from quantlib.workflows.session import Session
 from quantlib.workflows.trading_costs import usual_costs
 
@@ -147,6 +147,8 @@ def stress_strategies(
     """
     if not strategies or not chosen:
         raise DataError("Choose one strategy and one scenario, or more.")
+    for strategy in strategies.values():
+        check_simulable(strategy)
     panel = stress_panel(session, sorted({symbol for one in strategies.values() for symbol in one.inputs}))
     costs = usual_costs(session, panel.symbols)
     completed: dict[str, Completed] = {}
@@ -175,7 +177,7 @@ def stress_strategies(
 
 def held_now(session: Session, strategy: Strategy) -> pd.Series:
     """Return the weights that a strategy holds at the last close, as fractions of its equity, by symbol."""
-    panel = shared_panel(session, strategy.inputs)
+    panel = strategy_panel(session, strategy)
     weights = run_strategy(strategy, panel, costs=usual_costs(session, strategy.inputs)).weights.iloc[-1]
     return weights[weights != 0.0]
 
@@ -279,6 +281,7 @@ def breaching_worlds(
     DataError
         There is no such simulator, it cannot learn from these prices, or no world loses so much.
     """
+    check_simulable(strategy)
     if isinstance(simulator, str):
         if simulator not in SIMULATORS:
             raise DataError(f"There is no simulator {simulator!r}. {nearest(simulator, SIMULATORS)}")

@@ -21,12 +21,13 @@ from quantlib.store import RunRecord, read_strategies, save_runs
 from quantlib.store.jobs import Queued
 from quantlib.strategies import Strategy, build
 from quantlib.types import Panel
+from quantlib.workflows.extras import versions_read
 from quantlib.workflows.holdout import end_before_holdout
 from quantlib.workflows.jobs import start_job
 from quantlib.workflows.ledger import is_done, recorded, sets_recorded, sweep_trial
 from quantlib.workflows.logged import Logged
 from quantlib.workflows.provenance import code_version, content_id
-from quantlib.workflows.research import shared_panel
+from quantlib.workflows.research import strategy_panel
 from quantlib.workflows.run_records import (
     best_sets,
     costs_from,
@@ -174,7 +175,8 @@ def sweep_strategy(
         session = session.asked(origin="ray")
     costs = usual_costs(session, strategy.inputs) if costs is None else costs
     name, seed = name or strategy.title, session.settings.seed
-    panel = shared_panel(session, strategy.inputs, start, None if open_holdout else end_before_holdout(session, start))
+    read, end = versions_read(session, strategy), None if open_holdout else end_before_holdout(session, start)
+    panel = strategy_panel(session, strategy, start, end, versions=read.get("models"))
     key = {
         "strategy": strategy.id,
         "grid": _pairs(grid),
@@ -183,6 +185,7 @@ def sweep_strategy(
         "sample": sample,
         "seed": seed,
         "code": code_version(),
+        **read,
     }
     run_id = content_id("sweep", key)
     content = {"grid": key["grid"], "sample": sample, "seed": seed}
@@ -229,6 +232,7 @@ def _store(
     params = {
         "name": name, "grid": key["grid"], "sample": key["sample"], "costs": key["costs"], "source": panel.source,
         "start": None if start is None else start.isoformat(), "tried": found.n_tried, "data_grade": panel.grade,
+        **{term: key[term] for term in ("models",) if term in key},
     }  # fmt: skip
     mlflow_run_id = session.tracker.log(
         Logged(

@@ -86,6 +86,8 @@ class TrainArgs(Args):
     tune: int = Field(default=0, ge=0, description="Sets of parameters to try before.")
     worlds: str | None = Field(default=None, description="Key of SIMULATORS, to learn from its worlds too.")
     calibrate: Literal["isotonic", "sigmoid"] | None = Field(default=None, description="Put probabilities right.")
+    macro: tuple[str, ...] = Field(default=(), description="Macro series to learn from too.")
+    side: str | None = Field(default=None, description="The strategy whose trades a meta-label judges.")
     idea: str | None = Field(default=None, description="What it is a trial of; the target if None.")
     open_holdout: bool = Field(default=False, description="Whether to use the hold-out too; that is counted.")
 
@@ -253,10 +255,10 @@ def _pipeline(session: Session, args: StepArgs, progress: Progress) -> Outcome:
     result = run_pipeline(
         session, force=args.force, on_progress=lambda stage, done, total: progress(done, total, stage)
     )
+    left_out = f" Left out: {' '.join(result.skipped)}" if result.skipped else ""
     if result.reused:
         said = f"Skipped: nothing changed since the last pipeline; its report of {result.as_of:%Y-%m-%d} stands."
-        return Outcome(said, skipped=True)
-    left_out = f" Left out: {' '.join(result.skipped)}" if result.skipped else ""
+        return Outcome(said + left_out, skipped=True)
     return Outcome(f"{len(result.recommendations)} recommendations as of {result.as_of:%Y-%m-%d}.{left_out}")
 
 

@@ -13,7 +13,8 @@ from quantlib.errors import DataError
 from quantlib.reports.stance import Stance, stance
 from quantlib.strategies import Explanation, Strategy
 from quantlib.types import DateLike, Panel, as_date, check_span
-from quantlib.workflows.research import choose_source, data_label, shared_panel
+from quantlib.workflows.extras import explained
+from quantlib.workflows.research import choose_source, data_label, strategy_panel
 from quantlib.workflows.session import Session
 from quantlib.workflows.trading_costs import usual_costs
 
@@ -80,14 +81,14 @@ def go_back(
         A symbol is unknown or had no price by then, or all of them shared no session.
     """
     costs = usual_costs(session, strategy.inputs) if costs is None else costs
-    panel = shared_panel(session, strategy.inputs, end=day, as_of=day)
+    panel = strategy_panel(session, strategy, end=day, as_of=day)
     result = run_strategy(strategy, panel, costs=costs, name=name)
     return Moment(
         name=name or strategy.title,
         strategy=strategy,
         panel=panel,
         result=result,
-        explanation=strategy.explain(panel),
+        explanation=explained(session, strategy, panel),
         stance=stance(strategy.symbols, result),
         label=data_label(choose_source(session), panel.index[-1]),
     )
@@ -145,7 +146,7 @@ def walk(
     """
     first, last = as_date(start, "start"), as_date(end, "end")
     check_span(first, last)
-    today = shared_panel(session, strategy.inputs)
+    today = strategy_panel(session, strategy)
     sessions = today.index[(today.index >= first) & (today.index <= last)]
     if sessions.empty:
         raise DataError(

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from quantlib.charts import calibration_chart, importance_bars
-from quantlib.charts.models import drift_bars, fold_gains, hardest, predictions_over_time
+from quantlib.charts.models import drift_bars, fold_gains, predictions_over_time
 from quantlib.errors import DataError
 from quantlib.ml.drift import DRIFTED, STABLE
 from quantlib.ml.scores import LOSS
@@ -41,6 +41,8 @@ class KeptModel:
         The last session it may have learned from.
     gain, low, high
         By how much its loss out of sample is below the hardest yardstick's, and the 95 % interval.
+    yardstick
+        The hardest one: "prior" or "naive".
     loss, prior
         Its loss, and the base rate's.
     kind
@@ -64,6 +66,7 @@ class KeptModel:
     gain: float
     low: float
     high: float
+    yardstick: str
     loss: float
     prior: float
     kind: Kind
@@ -136,6 +139,7 @@ def _kept(record: RunRecord, version: Version | None) -> KeptModel:
         gain=number("gain"),
         low=number("gain_low"),
         high=number("gain_high"),
+        yardstick=str(params.get("yardstick", "prior")),
         loss=number(LOSS[kind]),
         prior=number(f"prior_{LOSS[kind]}"),
         kind=kind,
@@ -185,9 +189,9 @@ def _figures(
     numbers = run.metrics
     kind: Kind = "classification" if "log_loss" in numbers else "regression"
     what = "probability" if kind == "classification" else "prediction"
-    ends = {"low": numbers["gain_low"], "high": numbers["gain_high"]}
+    ends = {end: numbers.get(f"gain_{end}", float("nan")) for end in ("low", "high")}  # infinite is not kept
     found = {
-        "gain": fold_gains(folds, LOSS[kind], gain=numbers["gain"], over=hardest(numbers, LOSS[kind]), **ends),
+        "gain": fold_gains(folds, LOSS[kind], gain=numbers["gain"], over=run.tags.get("yardstick", "prior"), **ends),
         "calibration": calibration_chart(calibration, what=what),
     }
     if importance["importance"].notna().any():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, get_args
 
 import pandas as pd
@@ -16,22 +16,28 @@ from quantlib.ml.models import model_of
 from quantlib.ml.schemes import Scheme
 from quantlib.ml.targets import target_of
 from quantlib.simulators import SIMULATORS
+from quantlib.strategies import Strategy
 from quantlib.types import Panel
 from quantlib.validation.splits import CombinatorialSplit
+from quantlib.workflows.model_inputs import split
 
 #: How parameters are searched; each set is fitted on each fold, and on all rows.
 SEARCH_SCHEME = PurgedKFold(3)
 #: Sets a search may try: each is a trial, and a good deal of work.
 MOST_SETS = 200
-#: Targets that a person can ask for by name; a meta-label needs the side of a strategy besides.
-BY_NAME = ("forward_return", "direction", "triple_barrier", "volatility", "regime")
-#: Groups of features that stored prices carry enough for.
+#: Targets that a person can ask for by name, and those of them that need the side of a strategy besides.
+BY_NAME = ("forward_return", "direction", "triple_barrier", "meta_label", "volatility", "regime")
+WITH_SIDE = ("meta_label",)
+#: Groups of features that stored prices carry enough for, and the one that takes macro series.
 FROM_PRICES = ("own", "indicators", "cross_section", "calendar", "worlds")
+FROM_MACRO = "macro"
 
 
 @dataclass(frozen=True)
 class Training:
     """What to train and how; the parameters are those of `quantlib.workflows.learn.train_model`.
+
+    Macro series bring their group of features with them.
 
     Raises
     ------
@@ -48,21 +54,15 @@ class Training:
     tune: int = 0
     worlds: str | None = None
     calibrate: Method | None = None
+    macro: tuple[str, ...] = ()
+    side: str | Strategy | None = None
 
     def __post_init__(self) -> None:
         kind = target_of(self.target).kind
         if self.target not in BY_NAME:
-            raise DataError(
-                f"{target_of(self.target).title} needs the side of a strategy, which has no name here; see notebook "
-                f"10. Accepted: {', '.join(BY_NAME)}."
-            )
+            raise DataError(f"{target_of(self.target).title} cannot be asked for by its name. {nearest('', BY_NAME)}")
         model_of(self.model).build(kind, seed=0)
-        groups_of(self.features)
-        for group in (group for group in self.features if group not in FROM_PRICES):
-            raise DataError(
-                f"Feature group {group!r} reads what a panel carries besides prices, and stored panels carry nothing "
-                f"besides. Accepted here: {', '.join(FROM_PRICES)}."
-            )
+        self._check_inputs()
         if isinstance(self.scheme, str) and self.scheme not in SCHEMES:
             raise DataError(f"There is no scheme {self.scheme!r}. {nearest(self.scheme, SCHEMES)}")
         _whole("horizon", self.horizon, 1, 252)
@@ -78,6 +78,11 @@ class Training:
                 f"Worlds must be drawn from the past of each test alone, which {self.cut.name} has not. Take "
                 "walk_forward."
             )
+        if self.worlds is not None and self.calibrate is not None:
+            raise DataError(
+                "Calibration asks a model about sessions between those it learned from, and worlds drawn from the "
+                "sessions on both sides would know them. Leave calibrate or worlds out."
+            )
         if self.calibrate is not None and self.calibrate not in get_args(Method):
             raise DataError(f"There is no calibration {self.calibrate!r}. {nearest(self.calibrate, get_args(Method))}")
         if self.calibrate is not None and kind != "classification":
@@ -85,12 +90,41 @@ class Training:
                 f"Only probabilities can be calibrated; {target_of(self.target).title} is a number. Leave it out."
             )
 
+    def _check_inputs(self) -> None:
+        """Refuse features and sides that lack what they are made of, and what is missing in worlds."""
+        object.__setattr__(self, "macro", tuple(sorted({name.strip() for name in self.macro} - {""})))
+        if self.macro and FROM_MACRO not in self.features:
+            object.__setattr__(self, "features", (*self.features, FROM_MACRO))
+        groups_of(self.features)
+        for group in (group for group in self.features if group not in {*FROM_PRICES, FROM_MACRO}):
+            raise DataError(
+                f"Feature group {group!r} reads what stored panels do not carry. Accepted here: "
+                f"{', '.join((*FROM_PRICES, FROM_MACRO))}."
+            )
+        if FROM_MACRO in self.features and not self.macro:
+            raise DataError(
+                "Feature group 'macro' needs a macro series or more. Name them, as in macro=('CPIAUCSL',) or "
+                "`--macro CPIAUCSL,VIXCLS`."
+            )
+        title = target_of(self.target).title
+        if self.target in WITH_SIDE and not self.side:
+            raise DataError(
+                f"{title} needs the side of a strategy. Name one that is saved or ready, as in "
+                "side='Coke against Pepsi' or `--side \"Coke against Pepsi\"`."
+            )
+        if self.side is not None and self.target not in WITH_SIDE:
+            raise DataError(f"{title} takes no side. Leave it out, or take the target {' or '.join(WITH_SIDE)}.")
+        if self.worlds is not None and (self.macro or self.side is not None):
+            what = "macro series" if self.macro else "strategy's side"
+            raise DataError(f"Simulated worlds know no {what}. Leave worlds out, or the {what}.")
+
     @classmethod
     def checked(cls, **settings: Any) -> Training:
         """Return it from settings as they come from a form or a command line: sequences, and nothing for the usual."""
         given: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
-        if "features" in given:
-            given["features"] = tuple(given["features"])
+        for name in ("features", "macro"):
+            if name in given:
+                given[name] = tuple(given[name])
         return cls(**given)
 
     @property
@@ -119,15 +153,28 @@ class Training:
             "tune": self.tune,
             "worlds": self.worlds,
             "calibrate": self.calibrate,
+            **self.named,
+        }
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The macro series and the definition whose side it is, where there are any."""
+        side = self.side.id if isinstance(self.side, Strategy) else self.side
+        return {
+            **({"macro": ", ".join(self.macro)} if self.macro else {}),
+            **({"side": side} if side is not None else {}),
         }
 
     def examples(self, panel: Panel) -> Examples:
-        """Return what there is to learn from on a panel."""
-        return build_examples(panel, self.target, features=self.features, horizon=self.horizon)
+        """Return what there is to learn from on a panel with the macro series and the side as extras."""
+        bare, side = split(panel)
+        more: dict[str, Any] = {} if side is None else {"side": pd.DataFrame(side, panel.index, list(panel.symbols))}
+        made = build_examples(bare, self.target, features=self.features, horizon=self.horizon, **more)
+        return replace(made, params={**made.params, **self.named})
 
     def folds(self, examples: Examples) -> list[CombinatorialSplit]:
         """Return the folds of examples."""
-        return self.cut.folds(examples.known.labels["label_end"])
+        return self.cut.folds(examples.known.settled)
 
     def to_search(self, examples: Examples) -> Examples:
         """Return the examples that parameters are searched on: those known before the first test where tests follow."""

@@ -27,12 +27,13 @@ from quantlib.store.jobs import Queued
 from quantlib.strategies import Strategy
 from quantlib.types import Panel
 from quantlib.validation import validate_deeply
+from quantlib.workflows.extras import versions_read
 from quantlib.workflows.holdout import end_before_holdout, holdout_budget
 from quantlib.workflows.jobs import start_job
 from quantlib.workflows.ledger import SetsTried, is_done, recorded, sets_recorded, sweep_trial, trials_of
 from quantlib.workflows.logged import Logged
 from quantlib.workflows.provenance import code_version, content_id
-from quantlib.workflows.research import backtest_strategy, data_label, hindsight, shared_panel
+from quantlib.workflows.research import backtest_strategy, data_label, hindsight, strategy_panel
 from quantlib.workflows.run_records import (
     definition,
     idea_of,
@@ -144,10 +145,11 @@ def validate_strategy(
     """
     costs = usual_costs(session, strategy.inputs) if costs is None else costs
     name, idea, seed = name or strategy.title, idea_of(session, strategy), session.settings.seed
-    panel = shared_panel(session, strategy.inputs, start, None if open_holdout else end_before_holdout(session, start))
+    read, end = versions_read(session, strategy), None if open_holdout else end_before_holdout(session, start)
+    panel = strategy_panel(session, strategy, start, end, versions=read.get("models"))
     key = {
         "strategy": strategy.id, "snapshot": panel.snapshot_id, "costs": costs_record(costs), "cash": cash, "lag": lag,
-        "seed": seed, "samples": SAMPLES, "idea": idea, "code": code_version(),
+        "seed": seed, "samples": SAMPLES, "idea": idea, "code": code_version(), **read,
     }  # fmt: skip
     parent = sweep_trial(
         session, "search", strategy, panel, name=f"{name}, its like", costs=costs, cash=cash, lag=lag,
@@ -164,7 +166,7 @@ def validate_strategy(
             on_progress=lambda done, of: tell(_VARIANTS * done // max(of, 1), 100),
         )  # fmt: skip
         _count(tried, variants, cash)
-        trials, run_id = trials_of(session, idea), _id(session, key)
+        trials, run_id = trials_of(session, idea, read.get("models", ())), _id(session, key)
         result = run_strategy(strategy, panel, **terms, name=name)
         verdict = validate_deeply(
             strategy, panel, variants, trials, **terms, result=result, samples=SAMPLES, seed=seed, cancelled=cancelled,
@@ -175,6 +177,7 @@ def validate_strategy(
             **_about(session, name, strategy, panel, costs, cash, lag, open_holdout=open_holdout),
         )  # fmt: skip
         if not card.complete:
+            running.stopped = True
             return Validated(card, None)
         stored = _store(session, run_id, card, strategy, panel, variants, key)
         running.run_id, running.mlflow_run_id = run_id, stored
@@ -202,13 +205,13 @@ def quick_verdict(
     end = None if open_holdout else end_before_holdout(session, start)
     run = backtest_strategy(session, strategy, name=name, start=start, end=end, costs=costs, cash=cash, lag=lag)
     about = _about(session, run.name, strategy, run.panel, run.costs, run.cash, run.lag, open_holdout=open_holdout)
-    trials = trials_of(session, idea_of(session, strategy))
+    trials = trials_of(session, idea_of(session, strategy), run.models)
     return Validated(verdict_card(run.verdict, run.result, trials, **about), None, run.mlflow_run_id)
 
 
 def _id(session: Session, key: Mapping[str, Any]) -> str:
     """Return the id of a validation by what went in, how much has been tried by now among it."""
-    trials = trials_of(session, key["idea"])
+    trials = trials_of(session, key["idea"], key.get("models", ()))
     counted = [trials.n, float(f"{trials.effective:.9g}"), float(f"{trials.variance:.9g}")]
     return content_id("validation", {**key, "trials": counted})
 
@@ -269,6 +272,7 @@ def _store(
     params = {
         "name": card.name, "idea": card.idea, "costs": key["costs"], "cash": card.cash, "lag": card.lag,
         "source": card.source, "opened": card.opened, "data_grade": card.grade,
+        **{term: key[term] for term in ("models",) if term in key},
     }  # fmt: skip
     numbers = {check.key: check.value for check in card.checks if check.value is not None}
     mlflow_run_id = session.tracker.log(

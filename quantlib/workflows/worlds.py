@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from quantlib.backtest import WorldsResult, run_strategy
+from quantlib.backtest import WorldsResult, check_simulable, run_strategy
 from quantlib.charts import fan_chart, outcome_histogram, series_color
 from quantlib.charts.numbers import count, ratio
 from quantlib.errors import DataError, nearest
@@ -229,6 +229,8 @@ def look_ahead(session: Session, asked: Asked, on_progress: Callable[[int, int],
         A symbol is unknown or has fewer than 60 sessions.
     """
     strategy = asked.strategy
+    if strategy is not None:
+        check_simulable(strategy)
     panel = shared_panel(session, strategy.inputs if strategy else [asked.name])
     worlds: dict[str, WorldsResult] = {}
     grades: dict[str, RealismGrade] = {}

@@ -58,6 +58,7 @@ def test_no_cap_is_ever_passed_and_ratios_within_a_group_stay(
     found = capped(groups, columns, limits)
     held = np.zeros((4, 40))
     for given_, after, column in zip(groups, found, columns, strict=True):
+        assert after.flags.c_contiguous, "or the kernel is compiled once more, which takes half a minute"
         np.add.at(held, column, np.abs(after))
         scale = np.abs(after).sum(axis=0) / np.where(given_.any(axis=0), np.abs(given_).sum(axis=0), 1.0)
         np.testing.assert_allclose(after, given_ * scale, atol=1e-11)

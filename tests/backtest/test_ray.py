@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
+from ray_process import ON_RAY, said_on_ray
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed; it is the extra `distributed`"),
-]
+pytestmark = ON_RAY
 
-# In a process of its own: Ray leaves threads, sockets and signal handlers behind.
 SCRIPT = """
 import json, sys, time
 import pandas as pd
@@ -92,15 +84,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Run the script and return what it found; it fails where an answer differs."""
     script = tmp_path_factory.mktemp("cluster") / "cluster.py"
     script.write_text(SCRIPT)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    environment["RAY_DISABLE_IMPORT_WARNING"] = "1"
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, script], cwd=root, env=environment, capture_output=True, text=True, timeout=900, check=False
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    found: dict[str, Any] = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
-    return found
+    return said_on_ray([sys.executable, str(script)])
 
 
 def test_both_nodes_work(said: dict[str, Any]) -> None:

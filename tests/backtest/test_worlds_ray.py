@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
-import pytest
+from ray_process import ON_RAY, said_on_ray
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed; it is the extra `distributed`"),
-]
+pytestmark = ON_RAY
 
-# In a process of its own: Ray leaves threads, sockets and signal handlers behind.
 SCRIPT = """
 import json
 import numpy as np
@@ -52,21 +42,7 @@ print(json.dumps({"seen": seen[:3], "some": len(some.returns), "complete": some.
 
 
 def test_ray_gives_the_same_worlds() -> None:
-    root = Path(__file__).parents[2]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    # A busy machine takes its time to start a node.
-    environment |= {"RAY_raylet_start_wait_time_s": "180", "PYTHONPATH": str(root)}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        cwd=root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    said: dict[str, Any] = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    said = said_on_ray([sys.executable, "-c", SCRIPT])
     assert said["seen"] == [[50, 120], [100, 120], [120, 120]]
     assert 50 <= said["some"] < 2000
     assert not said["complete"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from quantlib.charts import alt_text, table_behind
-from quantlib.charts.models import drift_bars, fold_gains, gain_intervals, hardest, predictions_over_time
+from quantlib.charts.models import drift_bars, fold_gains, gain_intervals, predictions_over_time
 from quantlib.charts.theme import LIGHT
 
 
@@ -25,11 +25,13 @@ def test_folds_are_the_priors_loss_less_the_models_and_the_band_is_the_interval(
     assert (figure.layout.shapes[0].y0, figure.layout.shapes[0].y1) == (-1.0, 0.5)
     assert "above zero" in alt_text(fold_gains(folds, "mse", gain=0.3, low=0.1, high=0.5))
     assert "below zero" in alt_text(fold_gains(folds, "mse", gain=-0.3, low=-0.5, high=-0.1))
+    for end in (float("inf"), float("nan")):
+        unknown = fold_gains(folds, "mse", gain=0.3, low=-end, high=end)
+        assert "too few sessions for an interval" in alt_text(unknown)
+        assert len(unknown.layout.shapes) == len(figure.layout.shapes) - 1
 
 
 def test_the_hardest_yardstick_is_the_one_with_the_lower_loss() -> None:
-    assert hardest({"mse": 1.0, "prior_mse": 2.0, "naive_mse": 1.5}, "mse") == "naive"
-    assert hardest({"log_loss": 1.0, "prior_log_loss": 2.0}, "log_loss") == "prior"
     folds = pd.DataFrame({"mse": [1.0, 3.0], "prior_mse": [1.5, 4.0], "naive_mse": [0.5, 2.0]})
     figure = fold_gains(folds, "mse", gain=-0.75, low=-1.0, high=-0.5, over="naive")
     assert list(figure.data[0].y) == [-0.5, -1.0]
@@ -47,6 +49,10 @@ def test_predictions_name_the_highest_and_the_lowest_of_today() -> None:
     assert alone.layout.meta["title"] == "Today it says 0.6 of A"
     many = predictions_over_time(pd.concat([said["A"].rename(f"S{k}") for k in range(9)], axis=1), date(2020, 1, 20))
     assert len(many.data) == 1  # their mean: nine lines would be none
+    said.iloc[-1] = [np.nan, 0.45]  # a strategy that is judged may hold one of them, or neither
+    assert predictions_over_time(said, date(2020, 1, 20)).layout.meta["title"] == "Today it says 0.45 of B"
+    said.iloc[-1] = np.nan
+    assert predictions_over_time(said, date(2020, 1, 20)).layout.meta["title"] == "Today it says nothing"
 
 
 def test_drift_is_coloured_by_its_word_and_the_farthest_is_on_top() -> None:
@@ -73,3 +79,6 @@ def test_intervals_count_what_helped_and_what_hurt() -> None:
     assert list(figure.data[0].y) == ["pretrain", "worlds", "augment"]
     np.testing.assert_allclose(figure.data[0].error_x.array, [0.2, 0.1, 0.1])
     np.testing.assert_allclose(figure.data[0].error_x.arrayminus, [0.2, 0.1, 0.1])
+    endless = gain_intervals(table.assign(low=-np.inf, high=np.inf), what="loss")
+    assert endless.layout.meta["title"] == "0 of 3 helped beyond chance, 0 hurt"
+    np.testing.assert_allclose(endless.data[0].error_x.array, 0.0)

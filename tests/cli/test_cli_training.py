@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from types import SimpleNamespace
@@ -28,6 +29,9 @@ Run = Callable[..., tuple[int, str, str]]
         (("--calibrate", "isotonc"), "Did you mean isotonic?"),
         (("--model", "ridge"), "Ridge regression does regression only"),
         (("--tune", "1000"), "from 0 to 200"),
+        (("--features", "own,macro"), "or `--macro CPIAUCSL,VIXCLS`"),
+        (("--target", "meta_label"), "needs the side of a strategy"),
+        (("--side", "Coke against Pepsi"), "Direction takes no side."),
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_a_line(
@@ -68,3 +72,10 @@ def test_what_was_asked_for_is_trained_and_what_came_of_it_is_said(
     assert "No edge.\nA flag.\n1 of 2 features and predictions of the last year have drifted" in out
     assert "own most" in out
     assert "Version 3 of mine is the candidate, kept as model-1." in out
+    made.foretold.latest["KO"] = float("nan")
+    more = ("--macro", "VIXCLS, CPILFESL", "--target", "meta_label", "--side", "Coke against Pepsi")
+    code, out, err = workbench("train", "mine", *given[:2], *more)
+    assert (code, err) == (0, "")
+    assert (asked["macro"], asked["side"]) == (("CPILFESL", "VIXCLS"), "Coke against Pepsi")
+    assert asked["features"] == ("own", "calendar", "macro")
+    assert re.search(r"KO\W+–", out), "no side, nothing said"

@@ -18,6 +18,8 @@ from quantlib.strategies import READY, Group
 from quantlib.workflows.definitions import definition_versions
 from quantlib.workflows.lab import definition_name, trials, try_strategy
 
+pytestmark = pytest.mark.slow
+
 OILS = READY["Exxon against Chevron"]
 KEEN = Group(legs=("KO", "PEP"), timing={"kind": "band", "entry": 1.7})
 RULE = Group(

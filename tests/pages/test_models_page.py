@@ -9,7 +9,7 @@ from app import cache
 from app.models_list import label
 from app.models_train import SCHEME_TITLES
 from quantlib.errors import ConfigError
-from quantlib.ml import TARGETS
+from quantlib.ml import FEATURES, TARGETS
 from quantlib.simulators import SIMULATORS
 from quantlib.workflows import registry
 from quantlib.workflows.foretelling import asked
@@ -79,6 +79,28 @@ def test_it_is_trained_as_a_job_with_what_the_form_holds(app):
     page.selectbox(key="scheme").set_value(SCHEME_TITLES["purged_kfold"])
     page.run().button(key="train-start").click().run()
     assert any("Worlds must be drawn from the past" in text for text in said(page, "error"))
+    cancel_job(cache.session(), int(row["id"]))
+
+
+def test_the_form_asks_for_a_side_and_for_series_where_they_are_needed(app):
+    page = app("models", train="true")
+    assert "side" not in [box.key for box in page.selectbox]
+    assert "macro" not in [box.key for box in page.multiselect]
+    page = app("models", train="true", target=TARGETS["meta_label"].title, side="Coke against Pepsi")
+    assert not page.exception
+    assert page.selectbox(key="side").value == "Coke against Pepsi"
+    assert page.multiselect(key="judged-Coke against Pepsi").value == ["KO", "PEP"]
+    assert page.text_input[0].value == "Meta-label, logistic regression, Coke against Pepsi"
+    page.multiselect(key="features").set_value([FEATURES[name].title for name in ("own", "macro")]).run()
+    page.button(key="train-start").click().run()
+    assert any("needs a macro series or more" in text for text in said(page, "error"))
+    page.multiselect(key="macro").set_value(["VIXCLS"]).run()
+    page.button(key="train-start").click().run()
+    assert not page.exception
+    [row] = job_history(cache.session(), task="train", open_only=True).to_dict("records")
+    args = row["args"]
+    assert (args["target"], args["side"], args["symbols"]) == ("meta_label", "Coke against Pepsi", ["KO", "PEP"])
+    assert (args["macro"], args["features"]) == (["VIXCLS"], ["own", "macro"])
     cancel_job(cache.session(), int(row["id"]))
 
 

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import cache
 from quantlib.charts import alt_text
-from quantlib.charts.numbers import interval, percent, signed_percent
+from quantlib.charts.numbers import UNKNOWN, interval, percent, signed_percent
 from quantlib.metrics import METRICS
 from quantlib.reports import Report, render_html
 from quantlib.reports.figures import frozen_figure
@@ -100,3 +100,21 @@ def test_todays_cards_show_what_the_simulation_returns(app):
     captions = " ".join(caption.value for caption in app("today").caption)
     for world in worlds:
         assert f"loses in {percent(world.probability_of_loss, 0)} of worlds" in captions
+
+
+def test_a_strategy_that_is_run_in_no_worlds_has_a_card_without_them(app, monkeypatch):
+    app("today")  # opens the session
+    report = newest_report(cache.session())
+    first, *others = report.recommendations
+    unknown = dict.fromkeys(
+        ("expected_value", "ev_low", "ev_high", "outcome_low", "outcome_high", "probability_of_loss")
+    )
+    bare = first.model_copy(update={**unknown, "simulators": ()})
+    told = report.model_copy(update={"recommendations": (bare, *others)})
+    monkeypatch.setattr("quantlib.workflows.reading.newest_report", lambda *_: told)
+    page = app("today", strategy=first.name)
+    assert not page.exception
+    assert page.metric[0].value == UNKNOWN
+    assert sum(caption.value.startswith("Not run in simulated worlds") for caption in page.caption) == 1
+    assert [tab.label for tab in page.tabs] == ["Why", "Signal", "Record", "Checks", "Data"]
+    assert "Outcomes" in [tab.label for tab in app("today", strategy=others[0].name).tabs]

@@ -19,6 +19,8 @@ from quantlib.types import Panel
 from quantlib.workflows import worlds
 from quantlib.workflows.time_machine import go_back
 
+pytestmark = pytest.mark.slow
+
 WORLDS = "60"
 
 

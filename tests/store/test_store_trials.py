@@ -20,6 +20,7 @@ from quantlib.store.trials import (
     end_trials,
     read_openings,
     read_trials,
+    take_over,
     trial_id,
 )
 
@@ -146,3 +147,23 @@ def test_an_unknown_outcome_is_refused_by_the_database(store: Store) -> None:
     begin_trials(store, [trial("a")])
     with pytest.raises(Exception, match="trials_outcome_check"):
         end_trials(store, [Ending("a", "odd")])  # type: ignore[arg-type]
+
+
+def test_what_a_person_takes_over_from_the_pipeline_is_theirs(store: Store) -> None:
+    """A sweep over what the pipeline had run before is one opening of the hold-out, and not one for each set."""
+    begin_trials(store, [trial("a", origin="pipeline"), trial("b", origin="pipeline", mlflow_run_id=None)])
+    begin_trials(store, [trial(name, parent="sweep", kind="set", origin="app") for name in ("a", "c")])
+    found = read_trials(store).set_index("id")
+    assert found.loc["a", ["parent", "origin"]].tolist() == ["sweep", "app"]
+    begin_trials(store, [trial("a", parent="other", kind="set", origin="cli")])
+    assert read_trials(store, id="a")["parent"].tolist() == ["sweep"], "between persons the first keeps it"
+    begin_trials(store, [trial("a", origin="pipeline")])
+    assert read_trials(store, id="a")["parent"].tolist() == ["sweep"]
+    assert read_openings(store, "pair", date(2000, 1, 1)).openings == 1
+
+    end_trials(store, [Ending("b", mlflow_run_id="run")])
+    assert take_over(store, "run", "pipeline", "cron") == 0
+    assert take_over(store, "run", "cli", "ada") == 1
+    assert take_over(store, "run", "cli", "bob") == 0, "it is ada's"
+    assert read_trials(store, id="b").iloc[0][["origin", "who", "times"]].tolist() == ["cli", "ada", 2]
+    assert read_openings(store, "pair", date(2000, 1, 1)).openings == 2

@@ -23,6 +23,8 @@ from quantlib.store.jobs import NewJob, add_job, cancel_job, read_job, read_jobs
 from quantlib.store.schedules import ScheduleRecord, read_occurrences, write_schedule
 from quantlib.workflows.session import Session
 
+pytestmark = pytest.mark.slow
+
 # A task of 25 steps of 0.08 s that goes on where it was left, as an ingest does; then one that says it was reached.
 WORKER = """
 import os, sys, time

@@ -14,11 +14,12 @@ from quantlib.errors import DataError, StrategyError
 from quantlib.store import read_runs
 from quantlib.store.job_worker import RunningJob
 from quantlib.store.migrations.versions import r0006_trials
+from quantlib.store.trials import begin_trials
 from quantlib.strategies import Group, MACross, Pair
 from quantlib.workflows import research
 from quantlib.workflows.holdout import end_before_holdout, holdout_budget, holdout_start
 from quantlib.workflows.jobs import job
-from quantlib.workflows.ledger import SetsTried, backtest_trial, ledger_table, trial_counts, trials_of
+from quantlib.workflows.ledger import SetsTried, backtest_trial, ledger_table, model_trial, trial_counts, trials_of
 from quantlib.workflows.logged import Logged
 from quantlib.workflows.research import backtest_strategy, shared_panel
 from quantlib.workflows.run_records import idea_of
@@ -114,6 +115,49 @@ def test_what_is_refused_or_fails_does_not_count(lab: Session, monkeypatch: pyte
     backtest_strategy(mine, KO)
     [one] = rows(mine, "faults").to_dict(orient="records")
     assert (one["outcome"], one["times"], one["said"]) == ("done", 3, "")
+
+
+def test_what_has_shown_its_numbers_counts_whatever_happens_to_it_then(
+    lab: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = lab.asked(idea="shown")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("The disk is full.")
+
+    monkeypatch.setattr(research, "validate", fail)
+    with pytest.raises(OSError, match="full"):
+        backtest_strategy(mine, KO)
+    [one] = rows(mine, "shown").to_dict(orient="records")
+    assert (one["outcome"], trial_counts(lab)["shown"]) == ("done", 1)
+    assert np.isfinite(one["sharpe"])
+
+
+def test_a_verdict_counts_the_trial_it_is_about(lab: Session) -> None:
+    """The first verdict after a new trial says the same as one that is asked for again."""
+    mine = lab.asked(idea="about itself")
+    backtest_strategy(mine, KO)
+    other = MACross(universe=("MSFT",), fast=3, slow=200)
+    first, again = (backtest_strategy(mine, other).verdict for _ in range(2))
+    assert first == again
+    luck = first.check("dsr")
+    assert luck is not None
+    assert "1.0 independent" not in luck.sentence
+
+
+def test_who_reads_a_model_has_chosen_it_among_all_of_its_target(lab: Session) -> None:
+    mine, panel = lab.asked(idea="reads one"), shared_panel(lab, ["KO"])
+    backtest_strategy(mine, KO)
+    alone = trials_of(lab, "reads one")
+    models = [("a", "up", 1), ("b", "up", 2), ("c", "down", 1)]
+    begin_trials(
+        lab.store,
+        [model_trial(lab, panel, target=t, name=n, params={"target": t, "depth": depth}) for n, t, depth in models],
+    )
+    assert trials_of(lab, "reads one").n == alone.n == 1
+    reading = trials_of(lab, "reads one", ["a"])
+    assert (reading.n, reading.effective) == (alone.n + 2, alone.effective + 2.0)
+    assert trials_of(lab, "reads one", ["a", "c"]).n == alone.n + 3
 
 
 def test_a_sweep_that_is_stopped_counts_what_it_has_shown(lab: Session, monkeypatch: pytest.MonkeyPatch) -> None:

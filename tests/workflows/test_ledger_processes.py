@@ -24,6 +24,8 @@ from quantlib.workflows.session import Session
 from quantlib.workflows.sweeping import start_sweep
 from quantlib.workflows.worker import run_job
 
+pytestmark = pytest.mark.slow
+
 # MLflow, whose import takes seconds, has no part in this: it is asked after the work and before the trial is completed.
 UNLOGGED = "from quantlib.workflows.tracking import Tracker; Tracker.log = lambda *_: 'none'; "
 MIDWAY = """

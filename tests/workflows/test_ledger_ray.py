@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from importlib.util import find_spec
+from prepared import empty_home
+from ray_process import ON_RAY, said_on_ray
 
-import pytest
-from prepared import ROOT, empty_home
+pytestmark = ON_RAY
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed; it is the extra `distributed`"),
-]
-
-# In a process of its own: Ray leaves threads, sockets and signal handlers behind.
 SCRIPT = """
 import json, os
 import ray
@@ -70,13 +62,7 @@ print(json.dumps(said))
 def test_what_runs_on_a_cluster_is_counted_once() -> None:
     with empty_home() as home:
         command, environment = home.command(SCRIPT)
-        for name in [name for name in environment if name.startswith("RAY_")]:
-            del environment[name]
-        done = subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-        )
-    assert done.returncode == 0, done.stderr[-4000:]
-    said = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+        said = said_on_ray(command, environment)
     assert said["origins"] == ["ray"]
     assert said["died"], "a task was killed in the middle of its backtest"
     assert said["counts"] == {"far": 10, "near": 10, "remote": 3}

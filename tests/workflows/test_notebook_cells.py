@@ -16,6 +16,8 @@ from quantlib.workflows.notebook import as_notebook, notebook_cells, worlds_cell
 from quantlib.workflows.session import Session
 from quantlib.workflows.worlds import ask, look_ahead
 
+pytestmark = pytest.mark.slow
+
 PAIR = Group(legs=("KO", "PEP"), timing={"kind": "band", "entry": 1.5, "lookback": 60}, hedge={"lookback": 60})
 COSTS = Costs(half_spread_bps=5.0)
 

@@ -28,6 +28,8 @@ from quantlib.store import (
 )
 from quantlib.strategies import DAILY, READY, MACross, Strategy
 from quantlib.types import BAR_COLUMNS
+from quantlib.workflows import pipeline
+from quantlib.workflows.daily_forecasts import DailyForecasts
 from quantlib.workflows.grading import grade_of
 from quantlib.workflows.ingest import ingest
 from quantlib.workflows.pipeline import ensure_sample, run_pipeline
@@ -36,6 +38,9 @@ from quantlib.workflows.reading import newest_report
 from quantlib.workflows.reporting import export_report
 from quantlib.workflows.research import backtest_strategy, choose_source, load_panel, shared_panel
 from quantlib.workflows.session import Session
+from quantlib.workflows.tasks import TASKS
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +53,12 @@ def session(database: Database, _migrated: tuple[Store, str], tmp_path_factory: 
     session = Session(Settings(home=home, worlds=40, _env_file=None), store)
     run_pipeline(session)
     return session
+
+
+@pytest.fixture
+def without_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the baseline models, which take most of the time, where they have nothing to do with what is asked."""
+    monkeypatch.setattr(pipeline, "train_models", lambda *_, **__: {})
 
 
 @pytest.mark.parametrize("name", DAILY)
@@ -132,6 +143,35 @@ def test_a_second_run_changes_nothing_and_says_so(session: Session) -> None:
     assert [row[-1] for row in again.rows] == [item.grade for item in first.recommendations]
 
 
+def test_models_are_asked_before_anything_is_run_and_what_failed_is_said(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    usable, why = pipeline._usable, "Model up or down, version 2, was not asked: it is gone."
+
+    def asked(given: Session, **_: object) -> DailyForecasts:
+        done.append(f"asked by the {given.origin}")
+        return DailyForecasts((), (why,))
+
+    monkeypatch.setattr(pipeline, "foretell_champions", asked)
+    monkeypatch.setattr(pipeline, "_usable", lambda *given: done.append("read") or usable(*given))
+    result = run_pipeline(session)
+    assert done == ["asked by the pipeline", "read"]
+    assert (result.reused, result.skipped) == (True, (why,))
+    outcome = TASKS["pipeline"].work(session, TASKS["pipeline"].args(), lambda *_: None)
+    assert outcome.said.endswith(f"stands. Left out: {why}")
+    done.clear()
+
+    def refuse(*_: object) -> None:
+        done.append("read")
+        raise DataError("Nothing is run.")
+
+    monkeypatch.setattr(pipeline, "_usable", refuse)
+    with pytest.raises(DataError, match="Nothing is run"):
+        run_pipeline(session, as_of="2021-06-15")
+    assert done == ["read"], "of the past a model has spoken already"
+
+
 def test_forced_again_it_gives_the_same_bytes(session: Session) -> None:
     before = read_report(session.store)
     again = run_pipeline(session, force=True)
@@ -141,6 +181,7 @@ def test_forced_again_it_gives_the_same_bytes(session: Session) -> None:
     assert after.html_sha256 == before.html_sha256
 
 
+@pytest.mark.usefixtures("without_models")
 def test_as_of_an_earlier_date_uses_nothing_later(session: Session) -> None:
     strategies = {"Coke against Pepsi": READY["Coke against Pepsi"]}
     then = run_pipeline(session, as_of="2015-06-30", strategies=strategies)
@@ -154,6 +195,7 @@ def test_as_of_an_earlier_date_uses_nothing_later(session: Session) -> None:
     assert "2015-06-30" in path.name
 
 
+@pytest.mark.usefixtures("without_models")
 def test_strategies_without_prices_are_skipped_and_said_so(session: Session) -> None:
     strategies = {"Ghost": MACross(universe=("GHOST",)), "Coke against Pepsi": READY["Coke against Pepsi"]}
     result = run_pipeline(session, strategies=strategies)
@@ -195,6 +237,7 @@ def small_pipeline(session: Session, **changes: object) -> tuple[Session, dict[s
     return other, {"Pepsi trend": MACross(universe=("PEP",))}
 
 
+@pytest.mark.usefixtures("without_models")
 def test_the_result_shown_is_that_of_the_report_asked_for(session: Session) -> None:
     """Seed 7, then 8, then 7 again: the third says what the first said, and is the newest report from then on."""
     first_session, strategies = small_pipeline(session, seed=7)
@@ -208,6 +251,7 @@ def test_the_result_shown_is_that_of_the_report_asked_for(session: Session) -> N
     assert export_report(session, as_of="2021-06-15") == again.path
 
 
+@pytest.mark.usefixtures("without_models")
 def test_a_weekend_as_of_finds_the_friday_it_made(session: Session) -> None:
     made = run_pipeline(session, as_of="2020-08-15", strategies={"Pepsi trend": MACross(universe=("PEP",))})
     assert made.as_of == pd.Timestamp("2020-08-14")
@@ -215,6 +259,7 @@ def test_a_weekend_as_of_finds_the_friday_it_made(session: Session) -> None:
     assert made.data_label == "sample ending 2022-12-28, used up to 2020-08-14"
 
 
+@pytest.mark.usefixtures("without_models")
 def test_a_date_before_some_prices_skips_those_strategies_and_runs_the_rest(session: Session) -> None:
     strategies = {"Factor ETF switch": READY["Factor ETF switch"], "Pepsi trend": MACross(universe=("PEP",))}
     result = run_pipeline(session, as_of="2010-06-04", strategies=strategies)
@@ -224,6 +269,7 @@ def test_a_date_before_some_prices_skips_those_strategies_and_runs_the_rest(sess
     assert any("share 22 sessions; 61 are needed" in line for line in early.skipped)
 
 
+@pytest.mark.usefixtures("without_models")
 def test_a_symbol_that_ended_long_ago_holds_only_its_own_strategy_back(session: Session) -> None:
     bars = pd.DataFrame(
         {

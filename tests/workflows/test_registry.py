@@ -18,21 +18,26 @@ from quantlib.backtest import evaluate_in_worlds
 from quantlib.errors import DataError
 from quantlib.ml.scores import gain_over, score
 from quantlib.models.promotions import Promotion
+from quantlib.models.trials import Trial
 from quantlib.reports.recommend import recommend
 from quantlib.reports.types import Recommendation, VersionUsed
 from quantlib.simulators import SIMULATORS
 from quantlib.store.promotions import read_promotions
-from quantlib.store.trials import begin_trials, read_trials
+from quantlib.store.trials import begin_trials
 from quantlib.strategies import MACross, Pair
+from quantlib.types import Panel
 from quantlib.workflows import pipeline, promotion_gate, registry, reporting, rerunning
+from quantlib.workflows.holdout import holdout_budget
 from quantlib.workflows.learn import train_models
-from quantlib.workflows.ledger import model_trial
+from quantlib.workflows.ledger import model_trial, models_tried
 from quantlib.workflows.logged import Logged
 from quantlib.workflows.model_records import AHEAD, PREDICTIONS
 from quantlib.workflows.registry import champions, promote, promotions, register, rollback, versions
 from quantlib.workflows.rerunning import rerun
 from quantlib.workflows.research import StrategyRun, backtest_strategy, shared_panel
 from quantlib.workflows.session import Session
+
+pytestmark = pytest.mark.slow
 
 SLOW = MACross(universe=("KO", "PEP"), fast=20, slow=100)
 QUICK = MACross(universe=("KO", "PEP"), fast=5, slow=20)
@@ -147,8 +152,8 @@ def test_a_run_that_comes_out_differently_is_told(
 def test_prices_that_changed_since_are_refused(
     lab: Session, runs: dict[str, StrategyRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = rerunning.shared_panel
-    monkeypatch.setattr(rerunning, "shared_panel", lambda *given: real(*given).tail(500))
+    real = rerunning.strategy_panel
+    monkeypatch.setattr(rerunning, "strategy_panel", lambda *given, **more: real(*given, **more).tail(500))
     with pytest.raises(DataError, match=f"made on snapshot {runs['slow'].panel.snapshot_id} of KO, PEP from sample"):
         rerun(lab, runs["slow"].run_id)
 
@@ -187,6 +192,7 @@ def test_a_trained_model_has_all_that_belongs_to_it(lab: Session, trained: str) 
     for head in ("Data", "What it learned", "Out of sample", "Trials", "Importance", "Drift", "Limits"):
         assert f"## {head}\n" in card
     assert "folds: log loss" in card
+    assert "was kept out." in card or "was opened" in card
     assert card == run.data.tags["mlflow.note.content"]
     page = lab.tracker.read_text(trained, "calibration.html")
     assert '"showSendToCloud": false' in page
@@ -247,21 +253,68 @@ def test_a_model_no_better_by_chance_alone_is_refused(lab: Session) -> None:
 
 def test_of_many_models_tried_the_best_has_more_to_show(lab: Session) -> None:
     """What would pass alone is refused as the best of fifty, and prices that moved on make no model another."""
-    mine, name = lab.asked(idea="many tried"), "many tried"
-    register(lab, learned(lab, 0.045, idea=name), name)
+    name = "many tried"
+    run = learned(lab, 0.049, target=name)
+    register(lab, run, name)
     panel = shared_panel(lab, ["KO", "PEP"])
-    spans = panel, panel.until(panel.index[-100])
-    begin_trials(lab.store, [model_trial(mine, one, target="direction", name="", params={"depth": 1}) for one in spans])
-    assert len(read_trials(lab.store, idea=name)) == 2
-    [alone] = promotion_gate.hurdles(lab, lab.tracker.read(learned(lab, 0.045, idea=name)), None)[1:]
+
+    def tried(depth: int, on: Panel, idea: str | None = None) -> Trial:
+        params = {"target": name, "depth": depth}
+        return model_trial(lab.asked(idea=idea), on, target=name, name="", params=params)
+
+    begin_trials(lab.store, [tried(1, panel), tried(1, panel.until(panel.index[-100])), tried(1, panel, "mine")])
+    assert models_tried(lab, name) == 1
+    alone = hurdle(promotion_gate.hurdles(lab, lab.tracker.read(run), None), "baseline")
     assert alone.passed
-    assert "95 % interval 0.0016" in alone.sentence
-    more = [model_trial(mine, panel, target="direction", name="", params={"depth": d}) for d in range(2, 51)]
-    begin_trials(lab.store, more)
+    assert "95 % interval " in alone.sentence
+    begin_trials(lab.store, [tried(depth, panel, "mine") for depth in range(2, 50)])
+    begin_trials(lab.store, [tried(1, panel.select(["KO"]))])
+    assert models_tried(lab, name) == 50, "other symbols are another model, another idea is not"
     refused = promote(lab, name)
     assert refused.outcome == "refused"
     assert "99.9 % interval -0.0" in refused.why
     assert "95 % for the best of 50 models tried" in refused.why
+
+
+def hurdle(shown: list[promotion_gate.Hurdle], key: str) -> promotion_gate.Hurdle:
+    return next(one for one in shown if one.key == key)
+
+
+def test_a_part_of_the_hold_out_is_not_enough(lab: Session) -> None:
+    """Whoever may choose where a record begins or ends can choose a stretch in which anything looks good."""
+    for span, why in (
+        ({"start": "2021-06-01"}, "It ran from 2021-06-01 to 2022-12-28; the hold-out begins on 2020-01-01"),
+        ({"end": "2022-09-01"}, "to within 21 sessions of the last one"),
+    ):
+        run = backtest_strategy(lab, QUICK, **span)
+        register(lab, run.run_id, "in part")
+        shown = hurdle(promotion_gate.hurdles(lab, lab.tracker.read(str(run.mlflow_run_id)), None), "whole_holdout")
+        assert not shown.passed
+        assert why in shown.sentence
+        assert promote(lab, "in part").outcome == "refused"
+
+
+def test_what_loses_money_is_no_champion_however_bad_the_others_are(
+    lab: Session, runs: dict[str, StrategyRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = lab.tracker.read(str(runs["quick"].mlflow_run_id))
+    quick = runs["quick"].result.returns.loc["2020-01-01":]
+    monkeypatch.setattr(promotion_gate, "active_returns", lambda _: quick - quick.mean() - 0.0001)
+    monkeypatch.setattr(promotion_gate, "beside", lambda mine, _: (mine, mine - 0.001))
+    shown = hurdle(promotion_gate.hurdles(lab, read, None), "baseline")
+    assert shown.value > 0
+    assert not shown.passed
+    assert "it earned less than cash" in shown.sentence
+
+
+def test_who_registers_what_the_pipeline_ran_has_looked_at_the_hold_out(lab: Session) -> None:
+    mine = lab.asked(idea="looked at")
+    run = backtest_strategy(mine.asked(origin="pipeline"), MACross(universe=("KO",), fast=7, slow=70))
+    assert holdout_budget(mine, "looked at").openings == 0
+    for _ in range(2):
+        register(mine, run.run_id, "looked at")
+    budget = holdout_budget(mine, "looked at")
+    assert (budget.openings, budget.who) == (1, mine.who)
 
 
 def test_what_was_not_foretold_or_is_about_something_else_is_refused(lab: Session) -> None:
@@ -306,13 +359,15 @@ def test_a_strategy_is_registered_once_and_its_gate_is_the_hold_out(
     assert register(lab, runs["slow"].run_id, "trend").version == 1
     assert len(versions(lab, "trend")) == 2
     shown = promotion_gate.hurdles(lab, lab.tracker.read(str(runs["quick"].mlflow_run_id)), None)
-    assert [one.key for one in shown] == ["look_ahead", "baseline"]
+    assert [one.key for one in shown] == ["look_ahead", "edge", "whole_holdout", "baseline"]
+    assert hurdle(shown, "whole_holdout").passed
     # The hold-out of prices up to 2022-12-28 begins in 2020.
-    assert "sessions of the hold-out from 2020-01-02" in shown[1].sentence
+    assert "sessions of the hold-out from 2020-01-02" in hurdle(shown, "baseline").sentence
     mine, theirs = (own_sharpe(runs[key], "2020-01-01") for key in ("quick", "slow"))
     both = promotion_gate.hurdles(lab, *(lab.tracker.read(str(runs[k].mlflow_run_id)) for k in ("quick", "slow")))
-    assert both[2].value == pytest.approx(mine - theirs, rel=1e-9)
-    assert both[2].passed == (both[2].low > 0)
+    beside = hurdle(both, "champion")
+    assert beside.value == pytest.approx(mine - theirs, rel=1e-9)
+    assert beside.passed == (beside.low > 0)
     with pytest.raises(DataError, match="'trend' is a registered strategy; this is a model"):
         register(lab, learned(lab, 0.2), "trend")
     with pytest.raises(DataError, match="must not have / in it"):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quantlib.errors import DataError, QuantError
+from quantlib.errors import DataError, QuantError, StrategyError
 from quantlib.ml import Examples, WalkForward, build_examples
 from quantlib.store.derived import read_derived
 from quantlib.workflows import learn
@@ -98,7 +98,8 @@ def test_the_model_loaded_again_says_what_was_stored(idea: Session, made: Traine
     model = idea.tracker.load(made.mlflow_run_id, "model")
     panel = load_panel(idea, SYMBOLS)
     table = build_examples(panel, features=["own"]).features[list(model.feature_names_in_)]
-    after = table[table.index.get_level_values("ts") > pd.Timestamp(made.foretold.learned_until)]
+    learned_until = pd.Timestamp(made.foretold.learned_until)
+    after = table[table.index.get_level_values("ts") >= learned_until]
     own = pd.Series(model.predict_proba(after)[:, 1], index=after.index).unstack("symbol")  # noqa: PD010  keys are unique
     stored = read_derived(idea.store, series_of("up or down"), code_version=maker(made.version))
     # Dividends that came later move adjusted prices by rounding.
@@ -107,6 +108,8 @@ def test_the_model_loaded_again_says_what_was_stored(idea: Session, made: Traine
     walked = said["prediction"].unstack("symbol")  # noqa: PD010  keys are unique
     np.testing.assert_array_equal(stored.loc[walked.index, walked.columns], walked)
     assert len(stored) == len(own) + len(walked)
+    between = panel.index[(panel.index > walked.index[-1]) & (panel.index < learned_until)]
+    assert len(between) == SET.get("horizon", 5) - 1, "the model has seen how these turned out, and is not asked"
     assert made.foretold.latest.to_dict() == own.iloc[-1].to_dict()
     assert made.foretold.drift.loc["prediction", "word"] in {"stable", "moved", "drifted"}
 
@@ -127,7 +130,7 @@ def test_strategies_know_the_predictions_by_name_from_the_day_they_were_made(ide
 
 def test_what_other_schemes_say_of_the_past_is_not_stored(idea: Session) -> None:
     made = train_model(idea, ["KO"], name="both sides", features=["own"], scheme="purged_kfold", model="prior")
-    assert made.foretold.said.index.min() > pd.Timestamp(made.foretold.learned_until)
+    assert made.foretold.said.index.min() == pd.Timestamp(made.foretold.learned_until)
     assert asked(idea, made.mlflow_run_id).said.equals(made.foretold.said)
 
 
@@ -162,6 +165,15 @@ def test_the_opened_holdout_is_learned_from_and_counted(idea: Session) -> None:
 def test_the_job_trains_what_was_asked_for(idea: Session, monkeypatch: pytest.MonkeyPatch, made: TrainedModel) -> None:
     number = start_training(idea, SYMBOLS, name="by job", model="ridge", target="volatility", horizon=10)
     queued = job(idea, number)
+    given = {"target": "meta_label", "side": "Coke against Pepsi"}
+    judging = TASKS["train"].args(**job(idea, start_training(idea, SYMBOLS, name="judge", **given))["args"])
+    assert (judging.target, judging.side, judging.macro) == ("meta_label", "Coke against Pepsi", ())
+    with pytest.raises(DataError, match="No series 'VIXCSL' is stored"):
+        start_training(idea, SYMBOLS, name="fear", macro=["VIXCSL"])
+    with pytest.raises(StrategyError, match="Did you mean Coke against Pepsi"):
+        start_training(idea, SYMBOLS, name="judge", target="meta_label", side="Coke against Pepsy")
+    with pytest.raises(DataError, match="trades KO, PEP, and none of them is among the symbols to learn from, MSFT"):
+        start_training(idea, ["MSFT"], name="judge", **given)
     asked_of: dict[str, Any] = {}
 
     def train(session: Session, symbols: list[str], **settings: Any) -> TrainedModel:
@@ -183,15 +195,19 @@ def test_the_job_trains_what_was_asked_for(idea: Session, monkeypatch: pytest.Mo
     [
         ({"model": "logistc"}, "Did you mean logistic"),
         ({"target": "directon"}, "Did you mean direction"),
-        ({"target": "meta_label"}, "needs the side of a strategy"),
+        ({"target": "meta_label"}, "needs the side of a strategy. Name one that is saved or ready"),
+        ({"side": "Coke against Pepsi"}, "Direction takes no side. Leave it out, or take the target meta_label"),
+        ({"target": "meta_label", "side": "x", "worlds": "gbm"}, "know no strategy's side"),
+        ({"macro": ["VIXCLS"], "worlds": "gbm"}, "know no macro series"),
         ({"features": ["onw"]}, "Did you mean own"),
-        ({"features": ["macro"]}, "stored panels carry nothing besides"),
+        ({"features": ["macro"]}, r"needs a macro series or more. Name them, as in macro=\('CPIAUCSL',\)"),
         ({"scheme": "walk_forwrd"}, "Did you mean walk_forward"),
         ({"horizon": 0}, "from 1 to 252"),
         ({"tune": 500}, "from 0 to 200"),
         ({"tune": 3, "model": "prior"}, "no parameters to search"),
         ({"worlds": "gmb"}, "Did you mean gbm"),
         ({"worlds": "gbm", "scheme": "purged_kfold"}, "Take walk_forward"),
+        ({"worlds": "gbm", "calibrate": "sigmoid"}, "would know them. Leave calibrate or worlds out"),
         ({"calibrate": "isotonc"}, "Did you mean isotonic"),
         ({"calibrate": "sigmoid", "target": "volatility", "model": "ridge"}, "is a number"),
         ({"model": "logistic", "target": "volatility"}, "does classification only"),
@@ -205,6 +221,6 @@ def test_what_cannot_be_trained_is_refused_before_any_work(given: dict[str, Any]
 def test_names_that_cannot_be_registered_are_refused_before_any_work(idea: Session) -> None:
     before = len(trials(idea))
     for name in ("a/b", " "):
-        with pytest.raises(DataError, match="cannot be registered as"):
+        with pytest.raises(DataError, match="A registered name"):
             train_model(idea, SYMBOLS, name=name)
     assert len(trials(idea)) == before

@@ -35,6 +35,8 @@ from quantlib.workflows.validating import (
 )
 from quantlib.workflows.worker import run_job
 
+pytestmark = pytest.mark.slow
+
 KO = MACross(universe=("KO",), fast=10, slow=50)
 DRAWN = ["luck", "forward", "paths", "overfitting", "plateau", "subperiods", "regimes", "entries", "holding", "costs"]
 
@@ -69,7 +71,7 @@ def market(drift: float, *, runs: int = 10, seed: int = 2) -> Panel:
 def test_a_planted_edge_passes_and_noise_is_refused(
     lab: Session, monkeypatch: pytest.MonkeyPatch, drift: float, edge: list[str]
 ) -> None:
-    monkeypatch.setattr(validating, "shared_panel", lambda *_: market(drift))
+    monkeypatch.setattr(validating, "strategy_panel", lambda *_, **__: market(drift))
     trader = MACross(universe=("KO",), fast=5, slow=40, allow_short=True)
     card = validate_strategy(lab.asked(idea=f"planted {drift}"), trader, costs=Costs(half_spread_bps=0.5)).card
     assert card.edge in edge, card.sentence
@@ -199,6 +201,8 @@ def test_a_cancelled_one_says_what_was_made_and_is_not_kept(lab: Session) -> Non
     assert not done.card.complete
     assert done.card.edge != "pass"
     assert "It was cancelled before all checks were made." in done.card.sentence
+    [parent] = ledger_table(lab, "cut", kind="search").to_dict(orient="records")
+    assert (parent["outcome"], parent["said"]) == ("failed", "It was stopped on the way.")
 
 
 def test_a_quick_one_is_the_backtest_s_checks(lab: Session) -> None:
