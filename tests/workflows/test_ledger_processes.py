@@ -30,11 +30,11 @@ pytestmark = pytest.mark.slow
 UNLOGGED = "from quantlib.workflows.tracking import Tracker; Tracker.log = lambda *_: 'none'; "
 MIDWAY = """
 import time
-from quantlib.workflows.tracking import Tracker
-def log(*_):
+from quantlib.workflows import research
+def run(*_, **__):
     print("midway", flush=True)
     time.sleep(600)
-Tracker.log = log
+research.run_strategy = run
 """
 COMMAND = "from quantlib.cli import main; main()"
 #: A worker that comes no further than the first ten sets.
