@@ -51,16 +51,16 @@ def test_a_warm_run_takes_at_most_fifteen_times_an_empty_page(app, name, warm_ra
     empty = AppTest.from_string("import streamlit as st\n\nst.title('Nothing here?')", default_timeout=60).run()
 
     def took(one: AppTest) -> float:
-        begin = time.perf_counter()
+        begin = time.process_time()  # of this process: by the clock it would be a matter of what else runs here
         one.run()
-        return time.perf_counter() - begin
+        return time.process_time() - begin
 
     took(page)
     # The best of many, taken in turns: other work on the machine slows single runs of both down.
     slow, quick = float("inf"), float("inf")
     for done in range(60):
         slow, quick = min(slow, took(page)), min(quick, took(empty))
-        if done >= 12 and slow <= SLOWER * quick:
+        if done >= 5 and slow <= SLOWER * quick:
             break
     warm_ratios[name] = slow / quick
     assert slow <= SLOWER * quick, f"{slow * 1e3:.1f} ms, an empty page {quick * 1e3:.1f} ms"
