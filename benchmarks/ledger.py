@@ -19,6 +19,7 @@ from quantlib.store.trials import Ending, begin_trials, end_trials, read_trials
 from quantlib.strategies import Pair
 from quantlib.workflows import ledger, sweeping
 from quantlib.workflows.ingest import ingest
+from quantlib.workflows.research import shared_panel
 from quantlib.workflows.session import Session
 
 SETS, LIMIT = 10_000, 20.0
@@ -129,7 +130,7 @@ def _filled(session: Session) -> Session:
 
 
 def _panel(session: Session) -> Any:
-    return sweeping.shared_panel(session, STRATEGY.inputs)
+    return shared_panel(session, STRATEGY.inputs)
 
 
 if __name__ == "__main__":
