@@ -12,7 +12,6 @@ from quantlib.conditions import extra_key
 from quantlib.errors import DataError
 from quantlib.ml import build_features
 from quantlib.ml.drift import drift
-from quantlib.ml.targets.target import Kind
 from quantlib.ml.training import answers
 from quantlib.store.derived import read_derived, write_derived
 from quantlib.types import DateLike, Panel
@@ -20,6 +19,7 @@ from quantlib.workflows.extras import maker_of, on_panel
 from quantlib.workflows.model_inputs import ModelInputs, split
 from quantlib.workflows.model_records import AHEAD, PREDICTIONS
 from quantlib.workflows.registry import CHAMPION, Version, versions
+from quantlib.workflows.rerunning import kind_of
 from quantlib.workflows.research import shared_panel
 from quantlib.workflows.session import Session
 
@@ -94,7 +94,7 @@ def asked(session: Session, mlflow_run_id: str) -> Foretold:
     table = (table if side is None else table[side.ravel() != 0])[columns].dropna()
     ts = table.index.get_level_values("ts")
     learned_until = pd.Timestamp(run.tags["as_of"])
-    kind: Kind = "classification" if run.tags["target_kind"] == "classification" else "regression"
+    kind = kind_of(run)
     now = table[ts >= learned_until]  # the labels of that session itself begin after its close
     own = pd.Series(answers(session.tracker.load(run.id, "model"), now, kind), index=now.index)
     past = said["prediction"].groupby(level=["ts", "symbol"]).mean()

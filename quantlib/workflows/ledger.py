@@ -297,7 +297,7 @@ def trials_of(session: Session, idea: str, models: Iterable[str] = ()) -> Trials
     --------
     quantlib.validation.trials.effective_trials
     """
-    found, more = read_growth(session.store, idea), models_tried(session, *_targets(session, models))
+    found, more = read_growth(session.store, idea), _models_behind(session, set(models))
     done = found[(found["outcome"] == "done") & found["last"].notna()]
     if done.empty:
         return Trials(len(found) + more, float(len(found) + more), float("nan"))
@@ -312,23 +312,24 @@ def trials_of(session: Session, idea: str, models: Iterable[str] = ()) -> Trials
     return replace(known, n=len(found) + more, effective=known.effective + more)
 
 
-def models_tried(session: Session, *targets: str) -> int:
-    """Return how many different models of some targets were scored, whatever the idea; newer prices make no other.
+def models_tried(session: Session, target: str) -> int:
+    """Return how many different models of a target were scored, whatever the idea; newer prices make no other.
 
     What a search tries is not among them: it sees nothing of the sessions that are scored.
     """
-    if not targets:
+    return _different(_models(session), {target})
+
+
+def _models_behind(session: Session, names: set[str]) -> int:
+    """Return how many different models there are of the targets that models of these names foretell."""
+    if not names:
         return 0
     found = _models(session)
-    return len(found[found["target"].isin(targets)].drop_duplicates(["params", "universe"]))
+    return _different(found, set(found.loc[found["title"].isin(names), "target"]))
 
 
-def _targets(session: Session, names: Iterable[str]) -> set[str]:
-    """Return what models of these names foretell."""
-    if not (wanted := set(names)):
-        return set()
-    found = _models(session)
-    return set(found.loc[found["title"].isin(wanted), "target"])
+def _different(models: pd.DataFrame, targets: set[str]) -> int:
+    return len(models[models["target"].isin(targets)].drop_duplicates(["params", "universe"]))
 
 
 def _models(session: Session) -> pd.DataFrame:

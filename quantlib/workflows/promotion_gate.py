@@ -150,7 +150,8 @@ def _of_strategy(session: Session, candidate: ReadRun, champion: ReadRun | None)
     ]
     costs = costs_from(again.terms["costs"])
     terms: dict[str, Any] = {key: again.terms[key] for key in ("cash", "lag", "seed")}
-    trials = trials_of(session, candidate.tags["idea"])
+    idea = candidate.tags.get("idea") or again.strategy.idea  # runs of before there were ideas have none
+    trials = trials_of(session, idea, again.terms.get("models", ()))
     verdict = validate(again.strategy, again.panel, costs=costs, result=again.result, trials=trials, **terms)
     found.append(Hurdle("edge", "An edge that is not refuted", verdict.edge != "fail", verdict.sentence))
     found.append(_whole_holdout(session, again, since))
